@@ -1,0 +1,92 @@
+/**
+ * The port to a native RocksDB binding: what one must be able to do, and no
+ * more.
+ *
+ * `RocksDB` checks arguments before it calls an engine, counts what is in
+ * flight, classifies what is thrown, and never calls an engine's database
+ * again once it has called `close`. So an engine is a thin translation. Its
+ * promises reject with whatever the binding reports.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { RocksDBError } from "./RocksDBError.ts"
+
+/** A key and its value. */
+export interface Entry {
+  readonly key: Uint8Array
+  /** Empty where only keys were asked for. */
+  readonly value: Uint8Array
+}
+
+/** One step of an atomic batch. */
+export type Operation =
+  | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
+  | { readonly type: "remove"; readonly key: Uint8Array }
+  /** Removes every key from `gte` up to, and without, `lt`. */
+  | { readonly type: "removeRange"; readonly gte: Uint8Array; readonly lt: Uint8Array }
+
+/** One end of an interval of keys. */
+export interface Bound {
+  readonly key: Uint8Array
+  readonly inclusive: boolean
+}
+
+/** A non-empty interval of keys; an absent bound leaves that side open. */
+export interface Interval {
+  readonly lower: Bound | undefined
+  readonly upper: Bound | undefined
+}
+
+/** What a cursor visits, and how. */
+export interface CursorOptions extends Interval {
+  readonly reverse: boolean
+  readonly keysOnly: boolean
+  /** How many entries to visit at most. */
+  readonly limit: number
+}
+
+/** Visits the entries that stood in the database when the cursor was made. */
+export interface Cursor {
+  /** The next entries, a bounded number of them; none at the end. Not called again before it has answered. */
+  readonly next: () => Promise<ReadonlyArray<Entry>>
+  /** Lets go of the native iterator. Called once, never while `next` is under way. */
+  readonly end: () => Promise<void>
+}
+
+/** An open database of an engine. */
+export interface Database {
+  /** The values in the order of the keys; `undefined` where there is none. */
+  readonly getMany: (keys: ReadonlyArray<Uint8Array>) => Promise<ReadonlyArray<Uint8Array | undefined>>
+  /** Writes all or nothing. `sync`: on disk before the promise resolves. `operations` is not empty. */
+  readonly write: (operations: ReadonlyArray<Operation>, sync: boolean) => Promise<void>
+  readonly cursor: (options: CursorOptions) => Cursor
+  /** The value of a RocksDB property, or `undefined` if the engine has no such property. */
+  readonly property: (name: string) => Promise<string | undefined>
+  readonly compact: (interval: Interval) => Promise<void>
+  /** Brings everything that has been written to disk. */
+  readonly syncWal: () => Promise<void>
+  /** Lets the native handle go. Called once, when every cursor has ended and nothing is in flight. */
+  readonly close: () => Promise<void>
+}
+
+/** How to open a database; sizes in bytes. What is absent is the engine's choice. */
+export interface OpenOptions {
+  readonly path: string
+  readonly readOnly: boolean
+  readonly createIfMissing: boolean
+  readonly writeBufferSize: number
+  readonly blockCacheSize: number | undefined
+  readonly bloomBitsPerKey: number | undefined
+  readonly maxOpenFiles: number | undefined
+}
+
+/** A native RocksDB binding. */
+export class Engine extends Context.Service<
+  Engine,
+  {
+    /** Names the engine in a database directory: one that another engine wrote is refused. */
+    readonly name: string
+    /** Opens a directory, or fails; an option that the binding lacks is an `InvalidArgument`. */
+    readonly open: (options: OpenOptions) => Effect.Effect<Database, RocksDBError>
+  }
+>()("@effect-bookie/rocksdb/Engine") {}

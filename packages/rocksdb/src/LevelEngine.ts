@@ -1,0 +1,251 @@
+/**
+ * The opt-in engine: `rocksdb` 5.2.1 (Level), RocksDB 6.17, for those who have
+ * it already or who need the size of the block cache.
+ *
+ * It is a peer dependency, and `layer` fails with `EngineUnavailable` where
+ * this Node cannot load it. The table format (4) and the bloom filter (10 bits)
+ * are fixed in the binding, so only those may be asked for. It has no native
+ * range delete: a `removeRange` becomes a delete of each key, still in the one
+ * atomic batch, while other writes wait. Its scans do not verify checksums.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type Binding from "rocksdb"
+import * as Engine from "./Engine.ts"
+import * as levelBinding from "./internal/levelBinding.ts"
+import { WalSync } from "./internal/WalSync.ts"
+import * as RocksDBError from "./RocksDBError.ts"
+
+/** The name that a directory of this engine carries. */
+export const name = "rocksdb"
+
+/** Provides `rocksdb` as the engine, or says what to do where it does not load. */
+export const layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = Layer.effect(
+  Engine.Engine,
+  Effect.tryPromise({ try: () => levelBinding.load(), catch: (cause) => unavailable(cause) }).pipe(
+    Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) }))
+  )
+)
+
+const unavailable = (cause: unknown) =>
+  new RocksDBError.RocksDBError({
+    reason: new RocksDBError.EngineUnavailable({
+      operation: "load",
+      path: "",
+      cause,
+      message:
+        `load: the binding "rocksdb" cannot be loaded by Node ${process.version} at ${process.execPath} ` +
+        `(${cause instanceof Error ? cause.message : String(cause)}). Install it and compile it for this Node with ` +
+        `"npm rebuild rocksdb", or leave LevelEngine out to use the default engine.`
+    })
+  })
+
+/** The bits a key of the bloom filter that the binding always builds. */
+const bloomBitsPerKey = 10
+
+const open = (
+  binding: typeof Binding,
+  options: Engine.OpenOptions
+): Effect.Effect<Engine.Database, RocksDBError.RocksDBError> => {
+  const where = { operation: "open", path: options.path }
+  if (options.bloomBitsPerKey !== undefined && options.bloomBitsPerKey !== bloomBitsPerKey) {
+    return Effect.fail(
+      RocksDBError.invalidArgument(`${name} always has ${bloomBitsPerKey} bloomBitsPerKey: leave it out`, where)
+    )
+  }
+  for (const size of [options.writeBufferSize, options.blockCacheSize ?? 0]) {
+    if (size > maxUint32) {
+      return Effect.fail(
+        RocksDBError.invalidArgument(`${name} takes sizes of at most ${maxUint32} bytes, not ${size}`, where)
+      )
+    }
+  }
+  return Effect.tryPromise({
+    try: async () => {
+      const level = new binding(options.path)
+      await answer((callback) =>
+        level.open(
+          {
+            createIfMissing: options.createIfMissing,
+            readOnly: options.readOnly,
+            writeBufferSize: options.writeBufferSize,
+            ...(options.blockCacheSize === undefined ? {} : { cacheSize: options.blockCacheSize }),
+            ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
+          },
+          callback
+        )
+      )
+      return new LevelDatabase(level, new WalSync(options.path))
+    },
+    catch: (cause) => RocksDBError.fromNative(cause, where)
+  })
+}
+
+const maxUint32 = 0xffff_ffff
+
+class LevelDatabase implements Engine.Database {
+  readonly #level: Binding
+  readonly #wal: WalSync
+  /** Settles when the last range delete has; writes begin after it. */
+  #exclusive: Promise<unknown> = Promise.resolve()
+  readonly #writes = new Set<Promise<void>>()
+
+  constructor(level: Binding, wal: WalSync) {
+    this.#level = level
+    this.#wal = wal
+  }
+
+  getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
+    answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
+
+  write = async (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+    if (operations.some((operation) => operation.type === "removeRange")) return this.#writeExclusive(operations, sync)
+    await this.#exclusive
+    const write = this.#batch(operations.flatMap(toBatch), sync)
+    this.#writes.add(write)
+    try {
+      await write
+    } finally {
+      this.#writes.delete(write)
+    }
+  }
+
+  cursor = (options: Engine.CursorOptions): Engine.Cursor => new LevelCursor(this.#level, options)
+
+  property = async (property: string): Promise<string | undefined> => {
+    const value = this.#level.getProperty(property)
+    return value === "" ? undefined : value
+  }
+
+  compact = async ({ lower, upper }: Engine.Interval): Promise<void> => {
+    const start = lower?.key ?? (await this.#end(false))
+    const end = upper?.key ?? (await this.#end(true))
+    if (start === undefined || end === undefined) return
+    await answer((callback) => this.#level.compactRange(toBuffer(start), toBuffer(end), callback))
+  }
+
+  syncWal = (): Promise<void> => this.#wal.sync()
+
+  close = async (): Promise<void> => {
+    try {
+      await answer((callback) => this.#level.close(callback))
+    } finally {
+      await this.#wal.close()
+    }
+  }
+
+  /** Expands the range deletes while no other write is under way, so that no key slips in between. */
+  #writeExclusive(operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> {
+    const write = this.#exclusive.then(async () => {
+      await Promise.allSettled(this.#writes)
+      await this.#batch(await this.#expand(operations), sync)
+    })
+    this.#exclusive = write.catch(() => {})
+    return write
+  }
+
+  /** In batch order: a range delete also takes what the same batch has put before it. */
+  async #expand(operations: ReadonlyArray<Engine.Operation>): Promise<ReadonlyArray<Binding.BatchOperation>> {
+    const batch: Array<Binding.BatchOperation> = []
+    for (const operation of operations) {
+      if (operation.type !== "removeRange") {
+        batch.push(...toBatch(operation))
+        continue
+      }
+      const gte = toBuffer(operation.gte)
+      const lt = toBuffer(operation.lt)
+      const inBatch = batch.map(({ key }) => key).filter((key) => key.compare(gte) >= 0 && key.compare(lt) < 0)
+      for (const key of inBatch) batch.push({ type: "del", key })
+      for await (const key of this.#keys({ gte, lt })) batch.push({ type: "del", key })
+    }
+    return batch
+  }
+
+  async *#keys(range: Binding.Range): AsyncGenerator<Buffer> {
+    const iterator = this.#level.iterator({ ...range, values: false })
+    try {
+      while (true) {
+        const entry = await nextEntry(iterator)
+        if (entry === undefined) return
+        yield toBuffer(entry.key)
+      }
+    } finally {
+      await answer((callback) => iterator.end(callback))
+    }
+  }
+
+  /** The first or the last key of the database. */
+  async #end(reverse: boolean): Promise<Uint8Array | undefined> {
+    const iterator = this.#level.iterator({ reverse, values: false, limit: 1 })
+    try {
+      return (await nextEntry(iterator))?.key
+    } finally {
+      await answer((callback) => iterator.end(callback))
+    }
+  }
+
+  /** An empty batch never reaches RocksDB in this binding. */
+  async #batch(operations: ReadonlyArray<Binding.BatchOperation>, sync: boolean): Promise<void> {
+    if (operations.length > 0) await answer((callback) => this.#level.batch(operations, { sync }, callback))
+  }
+}
+
+/** How many entries one read returns. */
+const entriesPerRead = 256
+
+class LevelCursor implements Engine.Cursor {
+  readonly #iterator: Binding.Iterator
+
+  constructor(level: Binding, { keysOnly, limit, lower, reverse, upper }: Engine.CursorOptions) {
+    this.#iterator = level.iterator({
+      ...(lower && (lower.inclusive ? { gte: toBuffer(lower.key) } : { gt: toBuffer(lower.key) })),
+      ...(upper && (upper.inclusive ? { lte: toBuffer(upper.key) } : { lt: toBuffer(upper.key) })),
+      reverse,
+      values: !keysOnly,
+      limit: limit === Infinity ? -1 : limit
+    })
+  }
+
+  next = async (): Promise<ReadonlyArray<Engine.Entry>> => {
+    const entries: Array<Engine.Entry> = []
+    while (entries.length < entriesPerRead) {
+      const entry = await nextEntry(this.#iterator)
+      if (entry === undefined) break
+      entries.push(entry)
+    }
+    return entries
+  }
+
+  end = (): Promise<void> => answer((callback) => this.#iterator.end(callback))
+}
+
+const nextEntry = (iterator: Binding.Iterator): Promise<Engine.Entry | undefined> =>
+  new Promise((resolve, reject) => {
+    iterator.next((error, key, value) => {
+      if (error) return reject(error)
+      resolve(key === undefined ? undefined : { key, value: value ?? empty })
+    })
+  })
+
+const toBatch = (operation: Engine.Operation): ReadonlyArray<Binding.BatchOperation> => {
+  switch (operation.type) {
+    case "put":
+      return [{ type: "put", key: toBuffer(operation.key), value: toBuffer(operation.value) }]
+    case "remove":
+      return [{ type: "del", key: toBuffer(operation.key) }]
+    case "removeRange":
+      return []
+  }
+}
+
+/** The binding tells bytes from text by `Buffer.isBuffer`. No copy. */
+const toBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Settles when the native callback has come. */
+const answer = <A = void>(call: (callback: (error: Error | null | undefined, value: A) => void) => void): Promise<A> =>
+  new Promise((resolve, reject) => {
+    call((error, value) => (error ? reject(error) : resolve(value)))
+  })
+
+const empty = new Uint8Array(0)

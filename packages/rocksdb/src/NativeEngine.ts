@@ -1,0 +1,168 @@
+/**
+ * The default engine: `rocksdb-native`, RocksDB 10 with prebuilt binaries for
+ * Linux, macOS and Windows, no install script.
+ *
+ * The binding has no `sync` option and no WAL flush, so a "sync" write is
+ * followed by an fdatasync of the live log files (see `internal/WalSync.ts`);
+ * concurrent writers share one. It has no option for the size of the block
+ * cache either: `blockCacheSize` may be 0 (no cache) or be left out (RocksDB's
+ * own 32 MiB). Values it returns are not copied; bytes passed to a write must
+ * not change until the write has been acknowledged.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import Binding from "rocksdb-native"
+import * as Engine from "./Engine.ts"
+import { WalSync } from "./internal/WalSync.ts"
+import * as RocksDBError from "./RocksDBError.ts"
+
+/** The name that a directory of this engine carries. */
+export const name = "rocksdb-native"
+
+/** Provides `rocksdb-native` as the engine. */
+export const layer: Layer.Layer<Engine.Engine> = Layer.sync(Engine.Engine, () => Engine.Engine.of({ name, open }))
+
+/**
+ * Pinned, so that a directory does not change its format with the binding's
+ * next release. Version 6 checks the footer and needs RocksDB 8.6 to read.
+ */
+const tableFormatVersion = 6
+
+const open = (options: Engine.OpenOptions): Effect.Effect<Engine.Database, RocksDBError.RocksDBError> => {
+  if (options.blockCacheSize !== undefined && options.blockCacheSize !== 0) {
+    return Effect.fail(
+      RocksDBError.invalidArgument(
+        `${name} cannot set blockCacheSize to ${options.blockCacheSize} bytes: leave it out for RocksDB's default ` +
+          `cache, pass 0 for none, or use LevelEngine`,
+        { operation: "open", path: options.path }
+      )
+    )
+  }
+  return Effect.tryPromise({
+    try: () => openBinding(options),
+    catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path: options.path })
+  })
+}
+
+const openBinding = async (options: Engine.OpenOptions): Promise<Engine.Database> => {
+  const bits = options.bloomBitsPerKey ?? 10
+  const binding = new Binding(options.path, {
+    readOnly: options.readOnly,
+    createIfMissing: options.createIfMissing,
+    writeBufferSize: options.writeBufferSize,
+    blockCache: options.blockCacheSize === undefined,
+    filterPolicy: bits === 0 ? null : new Binding.BloomFilterPolicy(bits),
+    tableFormatVersion,
+    ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
+  })
+  await binding.ready()
+  return new NativeDatabase(binding, new WalSync(options.path))
+}
+
+class NativeDatabase implements Engine.Database {
+  readonly #binding: Binding
+  readonly #wal: WalSync
+
+  constructor(binding: Binding, wal: WalSync) {
+    this.#binding = binding
+    this.#wal = wal
+  }
+
+  getMany = async (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
+    const batch = this.#binding.read({ capacity: keys.length, autoDestroy: true })
+    const values = keys.map((key) => batch.get(key))
+    batch.tryFlush()
+    // Every value settles in the same native callback, so nothing is in flight once one has failed.
+    return (await Promise.all(values)).map((value) => value ?? undefined)
+  }
+
+  write = async (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+    const batch = this.#binding.write({ capacity: operations.length, autoDestroy: true })
+    for (const operation of operations) {
+      switch (operation.type) {
+        case "put":
+          batch.tryPut(operation.key, operation.value)
+          break
+        case "remove":
+          batch.tryDelete(operation.key)
+          break
+        case "removeRange":
+          batch.tryDeleteRange(operation.gte, operation.lt)
+          break
+      }
+    }
+    await batch.flush()
+    if (sync) await this.#wal.sync()
+  }
+
+  cursor = (options: Engine.CursorOptions): Engine.Cursor => new NativeCursor(this.#binding, options)
+
+  property = async (property: string): Promise<string | undefined> =>
+    (await this.#binding.getProperty(property)) ?? undefined
+
+  compact = ({ lower, upper }: Engine.Interval): Promise<void> =>
+    this.#binding.compactRange(lower?.key ?? null, upper?.key ?? null)
+
+  syncWal = (): Promise<void> => this.#wal.sync()
+
+  close = async (): Promise<void> => {
+    try {
+      await this.#binding.close()
+    } finally {
+      await this.#wal.close()
+    }
+  }
+}
+
+/** How many entries one crossing into native code brings. */
+const entriesPerRead = 256
+
+/** Reads the binding's stream in the chunks in which native code fills it. */
+class NativeCursor implements Engine.Cursor {
+  readonly #iterator: Binding.Iterator
+  readonly #closed: Promise<void>
+  #ended = false
+  #failure: unknown
+  #wake: (() => void) | undefined
+
+  constructor(binding: Binding, { keysOnly, limit, lower, reverse, upper }: Engine.CursorOptions) {
+    this.#iterator = binding.iterator(
+      {
+        ...(lower && (lower.inclusive ? { gte: lower.key } : { gt: lower.key })),
+        ...(upper && (upper.inclusive ? { lte: upper.key } : { lt: upper.key }))
+      },
+      { reverse, limit, values: !keysOnly, capacity: Math.min(entriesPerRead, limit) }
+    )
+    this.#closed = new Promise((resolve) => this.#iterator.once("close", resolve))
+    this.#iterator.on("readable", () => this.#wake?.())
+    this.#iterator.once("end", () => {
+      this.#ended = true
+      this.#wake?.()
+    })
+    this.#iterator.once("error", (cause) => {
+      this.#failure = cause
+      this.#wake?.()
+    })
+  }
+
+  next = async (): Promise<ReadonlyArray<Engine.Entry>> => {
+    while (true) {
+      if (this.#failure !== undefined) throw this.#failure
+      const entries: Array<Engine.Entry> = []
+      for (let entry = this.#iterator.read(); entry !== null; entry = this.#iterator.read()) {
+        entries.push({ key: entry.key, value: entry.value ?? empty })
+      }
+      if (entries.length > 0 || this.#ended) return entries
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  end = (): Promise<void> => {
+    this.#iterator.destroy()
+    return this.#closed
+  }
+}
+
+const empty = new Uint8Array(0)

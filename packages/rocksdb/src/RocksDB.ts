@@ -1,0 +1,316 @@
+/**
+ * A RocksDB database as a scoped service: open for as long as its scope, and
+ * not usable one moment longer.
+ *
+ * When the scope closes, the database first answers `Closed` to everything new,
+ * ends the streams that are open and waits for what is in flight; then it syncs
+ * the write-ahead log; and only then lets the native handle go. There is no
+ * `close`, and the handle cannot be reached.
+ *
+ * Writes are on disk before they are acknowledged unless their durability is
+ * "buffered". Keys are ordered by their bytes, unsigned.
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs/promises"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import * as Engine from "./Engine.ts"
+import * as Arguments from "./internal/arguments.ts"
+import { acquire, type OpenDatabase } from "./internal/acquire.ts"
+import * as Interval from "./internal/interval.ts"
+import * as NativeEngine from "./NativeEngine.ts"
+import * as RocksDBError from "./RocksDBError.ts"
+
+export type { Entry, Operation } from "./Engine.ts"
+
+/** When a write is acknowledged: once it is on disk, or once the operating system has it. */
+export type Durability = "sync" | "buffered"
+
+/** The options of a write. */
+export interface WriteOptions {
+  /** By default the durability of the database. */
+  readonly durability?: Durability | undefined
+}
+
+/** An interval of keys. Of two bounds on one side the tighter one holds; an absent side is open. */
+export interface Range {
+  readonly gt?: Uint8Array | undefined
+  readonly gte?: Uint8Array | undefined
+  readonly lt?: Uint8Array | undefined
+  readonly lte?: Uint8Array | undefined
+}
+
+/** The options of a stream. */
+export interface StreamOptions {
+  /** From the last key to the first. */
+  readonly reverse?: boolean | undefined
+  /** How many entries at most. */
+  readonly limit?: number | undefined
+  /** Leaves the values empty, and unread. */
+  readonly keysOnly?: boolean | undefined
+}
+
+/** How to open a database. */
+export interface Options {
+  /** The directory of the database. */
+  readonly path: string
+  /** Opens what is there without a lock and without writing to it. Default: false. */
+  readonly readOnly?: boolean | undefined
+  /** Default: true. */
+  readonly createIfMissing?: boolean | undefined
+  /** How much a memtable holds before it is flushed to an SST file. Default: 64 MiB. */
+  readonly writeBufferSize?: ByteSize.Input | undefined
+  /** How much of the SST files is cached in memory; see each engine for its default and for what it can do. */
+  readonly blockCacheSize?: ByteSize.Input | undefined
+  /** The size of the bloom filter of an SST file, 0 for none. Default: 10. */
+  readonly bloomBitsPerKey?: number | undefined
+  /** How many SST files are kept open, -1 for all. By default the choice of the engine. */
+  readonly maxOpenFiles?: number | undefined
+  /** The durability of writes that do not say. Default: "sync". */
+  readonly durability?: Durability | undefined
+  /**
+   * How long the release waits for operations in flight, such as a compaction. Past it, it fails and says what it
+   * was waiting for; the handle is let go once that has come back, never under it. Default: 1 minute.
+   */
+  readonly shutdownDeadline?: Duration.Input | undefined
+}
+
+/** A RocksDB database. */
+export class RocksDB extends Context.Service<
+  RocksDB,
+  {
+    /** The directory of the database, without symbolic links. */
+    readonly path: string
+    /** The value of a key, or `undefined`. */
+    readonly get: (key: Uint8Array) => Effect.Effect<Uint8Array | undefined, RocksDBError.RocksDBError>
+    /** The values of many keys in their order, for one crossing into native code. */
+    readonly getMany: (
+      keys: ReadonlyArray<Uint8Array>
+    ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, RocksDBError.RocksDBError>
+    /** The entry with the lowest key of a range, or `undefined`. */
+    readonly first: (range?: Range | undefined) => Effect.Effect<Engine.Entry | undefined, RocksDBError.RocksDBError>
+    /** The entry with the highest key of a range, or `undefined`. */
+    readonly last: (range?: Range | undefined) => Effect.Effect<Engine.Entry | undefined, RocksDBError.RocksDBError>
+    /**
+     * The entries of a range as they stood when the stream began, in the order of their keys. A stream that is still
+     * open when the database closes fails with `Closed`, and one that cannot read fails: it never ends early.
+     */
+    readonly stream: (
+      range?: Range | undefined,
+      options?: StreamOptions | undefined
+    ) => Stream.Stream<Engine.Entry, RocksDBError.RocksDBError>
+    /** Sets the value of a key. The bytes must not change before the write is acknowledged. */
+    readonly put: (
+      key: Uint8Array,
+      value: Uint8Array,
+      options?: WriteOptions | undefined
+    ) => Effect.Effect<void, RocksDBError.RocksDBError>
+    /** Removes a key; it need not be there. */
+    readonly remove: (
+      key: Uint8Array,
+      options?: WriteOptions | undefined
+    ) => Effect.Effect<void, RocksDBError.RocksDBError>
+    /** Writes all the operations or none, in their order. The bytes must not change before it is acknowledged. */
+    readonly write: (
+      operations: ReadonlyArray<Engine.Operation>,
+      options?: WriteOptions | undefined
+    ) => Effect.Effect<void, RocksDBError.RocksDBError>
+    /** The value of a RocksDB property such as `rocksdb.stats`, or `undefined` if the engine lacks it. */
+    readonly property: (name: string) => Effect.Effect<string | undefined, RocksDBError.RocksDBError>
+    /** Rewrites the SST files of a range, which gives back the room of what was removed. */
+    readonly compact: (range?: Range | undefined) => Effect.Effect<void, RocksDBError.RocksDBError>
+    /** Brings every acknowledged write to disk, also the "buffered" ones. */
+    readonly syncWal: Effect.Effect<void, RocksDBError.RocksDBError>
+  }
+>()("@effect-bookie/rocksdb/RocksDB") {}
+
+/** Opens a database in the current scope, with the engine of the context. */
+export const make: (
+  options: Options
+) => Effect.Effect<RocksDB["Service"], RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> = (options) =>
+  Effect.map(acquire(options), service)
+
+/** Provides a database that the engine of the context opens: `LevelEngine.layer`, or one of your own. */
+export const layerWithoutEngine = (options: Options): Layer.Layer<RocksDB, RocksDBError.RocksDBError, Engine.Engine> =>
+  Layer.effect(RocksDB, make(options))
+
+/** Provides a database that the default engine opens. */
+export const layer = (options: Options): Layer.Layer<RocksDB, RocksDBError.RocksDBError> =>
+  Layer.provide(layerWithoutEngine(options), NativeEngine.layer)
+
+/**
+ * Every option from the environment, or wherever the `ConfigProvider` looks: `ROCKSDB_PATH`, `ROCKSDB_READ_ONLY`,
+ * `ROCKSDB_CREATE_IF_MISSING`, `ROCKSDB_WRITE_BUFFER_SIZE="64 MiB"`, `ROCKSDB_BLOCK_CACHE_SIZE`,
+ * `ROCKSDB_BLOOM_BITS_PER_KEY`, `ROCKSDB_MAX_OPEN_FILES`, `ROCKSDB_DURABILITY="sync"` and
+ * `ROCKSDB_SHUTDOWN_DEADLINE="1 minute"`. All but the path may be absent.
+ */
+export const config: Config.Config<Options> = Config.all({
+  path: Config.NonEmptyString("ROCKSDB_PATH"),
+  readOnly: optional(Config.Boolean("ROCKSDB_READ_ONLY")),
+  createIfMissing: optional(Config.Boolean("ROCKSDB_CREATE_IF_MISSING")),
+  writeBufferSize: optional(Config.ByteSize("ROCKSDB_WRITE_BUFFER_SIZE")),
+  blockCacheSize: optional(Config.ByteSize("ROCKSDB_BLOCK_CACHE_SIZE")),
+  bloomBitsPerKey: optional(Config.Finite("ROCKSDB_BLOOM_BITS_PER_KEY")),
+  maxOpenFiles: optional(Config.Int("ROCKSDB_MAX_OPEN_FILES")),
+  durability: optional(Config.Literals(["sync", "buffered"], "ROCKSDB_DURABILITY")),
+  shutdownDeadline: optional(Config.Duration("ROCKSDB_SHUTDOWN_DEADLINE"))
+})
+
+/** Provides a database whose options come from Effect's Config: by default all of them, as {@link config} reads them. */
+export const layerConfig = (
+  options: Config.Wrap<Options> = config
+): Layer.Layer<RocksDB, RocksDBError.RocksDBError | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+
+/**
+ * Provides a real database in a new directory, which is removed after the last finalizer of the database has run.
+ * For tests, and for data that need not outlive the scope.
+ */
+export const layerTemp = (
+  options?: Omit<Options, "path"> | undefined
+): Layer.Layer<RocksDB, RocksDBError.RocksDBError> => Layer.provide(layerTempWithoutEngine(options), NativeEngine.layer)
+
+/** Like {@link layerTemp}, with the engine of the context. */
+export const layerTempWithoutEngine = (
+  options?: Omit<Options, "path"> | undefined
+): Layer.Layer<RocksDB, RocksDBError.RocksDBError, Engine.Engine> =>
+  Layer.effect(
+    RocksDB,
+    Effect.flatMap(temporaryDirectory, (path) => make({ ...options, path }))
+  )
+
+/** Where a config is absent, so is the option. */
+function optional<A>(self: Config.Config<A>): Config.Config<A | undefined> {
+  return Config.withDefault(self, undefined)
+}
+
+const temporaryDirectory: Effect.Effect<string, RocksDBError.RocksDBError, Scope.Scope> = Effect.acquireRelease(
+  Effect.tryPromise({
+    try: () => Fs.mkdtemp(Path.join(Os.tmpdir(), "effect-bookie-")),
+    catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path: Os.tmpdir() })
+  }),
+  (path) => Effect.promise(() => Fs.rm(path, { recursive: true, force: true }))
+)
+
+const service = (database: OpenDatabase): RocksDB["Service"] => {
+  const { native, operations, path, readOnly } = database
+  const refuse = (operation: string, problem: string) =>
+    Effect.fail(RocksDBError.invalidArgument(problem, { operation, path }))
+
+  const write = (
+    operation: string,
+    batch: ReadonlyArray<Engine.Operation>,
+    options: WriteOptions | undefined
+  ): Effect.Effect<void, RocksDBError.RocksDBError> => {
+    const problem = Arguments.checkOperations(batch)
+    if (problem !== undefined) return refuse(operation, problem)
+    if (readOnly) return Effect.fail(readOnlyError(operation, path))
+    const sync = (options?.durability ?? database.durability) === "sync"
+    return operations.run(operation, () => (batch.length === 0 ? Promise.resolve() : native.write(batch, sync)))
+  }
+
+  const edge = (operation: string, range: Range | undefined, reverse: boolean) => {
+    const problem = Arguments.checkRange(range)
+    if (problem !== undefined) return refuse(operation, problem)
+    const interval = Interval.fromRange(range)
+    return operations.run(operation, async () => {
+      if (interval === undefined) return undefined
+      const cursor = native.cursor({ ...interval, reverse, limit: 1, keysOnly: false })
+      try {
+        return (await cursor.next())[0]
+      } finally {
+        await cursor.end()
+      }
+    })
+  }
+
+  return RocksDB.of({
+    path,
+    get: (key) => {
+      const problem = Arguments.checkKey(key)
+      if (problem !== undefined) return refuse("get", problem)
+      return operations.run("get", async () => (await native.getMany([key]))[0])
+    },
+    getMany: (keys) => {
+      const problem = Arguments.checkKeys(keys)
+      if (problem !== undefined) return refuse("getMany", problem)
+      return operations.run("getMany", () => (keys.length === 0 ? Promise.resolve([]) : native.getMany(keys)))
+    },
+    first: (range) => edge("first", range, false),
+    last: (range) => edge("last", range, true),
+    stream: (range, options) => stream(database, range, options),
+    put: (key, value, options) => write("put", [{ type: "put", key, value }], options),
+    remove: (key, options) => write("remove", [{ type: "remove", key }], options),
+    write: (batch, options) => write("write", batch, options),
+    property: (name) => operations.run("property", () => native.property(name)),
+    compact: (range) => {
+      const problem = Arguments.checkRange(range)
+      if (problem !== undefined) return refuse("compact", problem)
+      if (readOnly) return Effect.fail(readOnlyError("compact", path))
+      const interval = Interval.fromRange(range)
+      return operations
+        .run("compact", () => (interval === undefined ? Promise.resolve() : native.compact(interval)))
+        .pipe(Effect.withSpan("RocksDB.compact"))
+    },
+    syncWal: operations.run("syncWal", () => (readOnly ? Promise.resolve() : native.syncWal()))
+  })
+}
+
+const stream = (
+  { native, operations, path }: OpenDatabase,
+  range: Range | undefined,
+  options: StreamOptions | undefined
+): Stream.Stream<Engine.Entry, RocksDBError.RocksDBError> => {
+  const limit = options?.limit ?? Infinity
+  const problem =
+    Arguments.checkRange(range) ??
+    (limit === Infinity || (Number.isSafeInteger(limit) && limit >= 0)
+      ? undefined
+      : `the limit must be a whole number of entries, not ${limit}`)
+  if (problem !== undefined) {
+    return Stream.fail(RocksDBError.invalidArgument(problem, { operation: "stream", path }))
+  }
+  const interval = Interval.fromRange(range)
+  return Stream.unwrap(
+    Effect.gen(function* () {
+      if (operations.closed) return Stream.fail(operations.closedError("stream"))
+      if (interval === undefined || limit === 0) return Stream.empty
+      const cursor = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          operations.openCursor(() =>
+            native.cursor({
+              ...interval,
+              limit,
+              reverse: options?.reverse ?? false,
+              keysOnly: options?.keysOnly ?? false
+            })
+          )
+        ),
+        (cursor) => Effect.promise(() => cursor.end())
+      )
+      const pull = Effect.flatMap(cursor.next("stream"), (entries) =>
+        isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done()
+      )
+      return Stream.fromPull(Effect.succeed(pull))
+    })
+  )
+}
+
+const isNonEmpty = <A>(values: ReadonlyArray<A>): values is readonly [A, ...Array<A>] => values.length > 0
+
+const readOnlyError = (operation: string, path: string) =>
+  new RocksDBError.RocksDBError({
+    reason: new RocksDBError.ReadOnly({
+      operation,
+      path,
+      message: `${operation}: the database at ${path} was opened read-only. Open it without readOnly to write to it.`
+    })
+  })

@@ -1,0 +1,227 @@
+/**
+ * The one error of this package: `RocksDBError`, with a tagged reason that
+ * says what happened and a message that says what to do about it.
+ *
+ * Match on the reason with `Effect.catchReason("RocksDBError", "Locked", …)`.
+ * Failures that a native binding reports arrive here through
+ * {@link fromNative} and through nothing else.
+ */
+import * as Schema from "effect/Schema"
+
+const ReasonFields = {
+  /** What happened, and what to do about it. */
+  message: Schema.String,
+  /** The operation that failed, as callers name it: `open`, `get`, `write`, … */
+  operation: Schema.String,
+  /** The directory of the database. */
+  path: Schema.String,
+  /** What the native binding or the operating system said. */
+  cause: Schema.optional(Schema.Defect())
+}
+
+const id = <Tag extends string>(tag: Tag) => `@effect-bookie/rocksdb/RocksDBError/${tag}` as const
+
+/** The database has been released, or is being released. */
+export class Closed extends Schema.TaggedError<Closed>(id("Closed"))("Closed", ReasonFields) {}
+
+/** Another process, or another open in this one, owns the directory. */
+export class Locked extends Schema.TaggedError<Locked>(id("Locked"))("Locked", ReasonFields) {}
+
+/** Bytes on disk are not what was written. */
+export class Corruption extends Schema.TaggedError<Corruption>(id("Corruption"))("Corruption", ReasonFields) {}
+
+/** There is no database at the path, and it was not to be created. */
+export class MissingDatabase extends Schema.TaggedError<MissingDatabase>(id("MissingDatabase"))(
+  "MissingDatabase",
+  ReasonFields
+) {}
+
+/** A write to a database that was opened read-only. */
+export class ReadOnly extends Schema.TaggedError<ReadOnly>(id("ReadOnly"))("ReadOnly", ReasonFields) {}
+
+/** The caller passed something that no database could accept; nothing of that call was done. */
+export class InvalidArgument extends Schema.TaggedError<InvalidArgument>(id("InvalidArgument"))(
+  "InvalidArgument",
+  ReasonFields
+) {}
+
+/** The disk is full. What was acknowledged stays readable. */
+export class NoSpace extends Schema.TaggedError<NoSpace>(id("NoSpace"))("NoSpace", ReasonFields) {}
+
+/** The operating system refused to read or write. */
+export class IOError extends Schema.TaggedError<IOError>(id("IOError"))("IOError", ReasonFields) {}
+
+/** The native binding cannot be loaded on this machine or this Node. */
+export class EngineUnavailable extends Schema.TaggedError<EngineUnavailable>(id("EngineUnavailable"))(
+  "EngineUnavailable",
+  ReasonFields
+) {}
+
+/** The directory was written by another engine, or by a later version. */
+export class UnsupportedFormat extends Schema.TaggedError<UnsupportedFormat>(id("UnsupportedFormat"))(
+  "UnsupportedFormat",
+  ReasonFields
+) {}
+
+/** The ways in which an operation on a database can fail. */
+export type Reason =
+  | Closed
+  | Locked
+  | Corruption
+  | MissingDatabase
+  | ReadOnly
+  | InvalidArgument
+  | NoSpace
+  | IOError
+  | EngineUnavailable
+  | UnsupportedFormat
+
+/** The schema of {@link Reason}. */
+export const Reason = Schema.Union([
+  Closed,
+  Locked,
+  Corruption,
+  MissingDatabase,
+  ReadOnly,
+  InvalidArgument,
+  NoSpace,
+  IOError,
+  EngineUnavailable,
+  UnsupportedFormat
+])
+
+/** What every operation of this package fails with. */
+export class RocksDBError extends Schema.TaggedError<RocksDBError>("@effect-bookie/rocksdb/RocksDBError")(
+  "RocksDBError",
+  { reason: Reason }
+) {
+  /** The message of the reason. */
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the failure may go away by itself: see {@link isRetryable}. */
+  get isRetryable(): boolean {
+    return isRetryable(this)
+  }
+}
+
+/**
+ * Says whether the same call may succeed later although the caller changes
+ * nothing: the other owner lets go (`Locked`), or room is made (`NoSpace`).
+ */
+export const isRetryable = (error: RocksDBError): boolean =>
+  error.reason._tag === "Locked" || error.reason._tag === "NoSpace"
+
+/** Where a failure happened. */
+export interface Where {
+  readonly operation: string
+  readonly path: string
+}
+
+/** Makes the `Closed` error of an operation that came after the release of its database. */
+export const closed = ({ operation, path }: Where): RocksDBError =>
+  new RocksDBError({
+    reason: new Closed({
+      operation,
+      path,
+      message: `${operation}: the database at ${path} is closed. Keep the work inside the scope of its Layer.`
+    })
+  })
+
+/** Makes the `InvalidArgument` error of a call that was refused before it reached the binding. */
+export const invalidArgument = (message: string, { operation, path }: Where): RocksDBError =>
+  new RocksDBError({ reason: new InvalidArgument({ operation, path, message: `${operation}: ${message}` }) })
+
+/**
+ * Classifies what a native binding or the operating system reported.
+ *
+ * Both bindings carry RocksDB's status as text only (`rocksdb-native` adds an
+ * errno that does not tell corruption from I/O), so the text decides, in the
+ * words of RocksDB's `util/status.cc` and `env/io_posix.cc`.
+ */
+export const fromNative = (cause: unknown, { operation, path }: Where): RocksDBError => {
+  if (cause instanceof RocksDBError) return cause
+  const native = describe(cause)
+  const rule = rules.find(({ matches }) => matches(native))
+  const { make, advice } = rule ?? otherwise
+  const message = `${operation} at ${path}: ${native.text || "failed without a message"}. ${advice}`
+  return new RocksDBError({ reason: make({ operation, path, message, cause }) })
+}
+
+interface Native {
+  readonly text: string
+  readonly code: string
+}
+
+interface Rule {
+  readonly matches: (native: Native) => boolean
+  readonly make: (fields: {
+    readonly operation: string
+    readonly path: string
+    readonly message: string
+    readonly cause: unknown
+  }) => Reason
+  readonly advice: string
+}
+
+const describe = (cause: unknown): Native => {
+  if (!(cause instanceof Error)) return { text: String(cause), code: "" }
+  const inner = cause instanceof AggregateError ? cause.errors.find((error) => error !== undefined) : undefined
+  if (inner !== undefined) return describe(inner)
+  return { text: cause.message, code: "code" in cause ? String(cause.code) : "" }
+}
+
+const textMatches = (pattern: RegExp) => (native: Native) => pattern.test(native.text)
+
+/** The first rule that matches decides. */
+const rules: ReadonlyArray<Rule> = [
+  {
+    matches: textMatches(/session is closed|database is not open|cannot call .* before open/i),
+    make: (fields) => new Closed(fields),
+    advice: "The database is closed."
+  },
+  {
+    matches: textMatches(/lock hold by current process|while lock file|no locks available/i),
+    make: (fields) => new Locked(fields),
+    advice: "Another open of this directory is alive: close it first, or open read-only."
+  },
+  {
+    matches: ({ text, code }) =>
+      code === "ENOSPC" || /no space left on device|space limit|disk quota exceeded/i.test(text),
+    make: (fields) => new NoSpace(fields),
+    advice: "Free some room on the device; entries that were acknowledged are kept."
+  },
+  {
+    matches: textMatches(/does not exist \(create_if_missing is false\)|CURRENT: No such file or directory/i),
+    make: (fields) => new MissingDatabase(fields),
+    advice: "Check the path, or let createIfMissing be true."
+  },
+  {
+    matches: textMatches(/read.?only mode/i),
+    make: (fields) => new ReadOnly(fields),
+    advice: "Open the database without readOnly to write to it."
+  },
+  {
+    matches: textMatches(/unknown footer version|unsupported.*format|not supported in this build|unknown format/i),
+    make: (fields) => new UnsupportedFormat(fields),
+    advice: "Open it with the engine and the version that wrote it, or rebuild it into a new directory."
+  },
+  {
+    matches: ({ text, code }) =>
+      /corruption|checksum mismatch|bad magic|malformed|manifest|CURRENT file/i.test(text) ||
+      (code === "EIO" && !/while |io error|no such file|permission denied|input\/output error/i.test(text)),
+    make: (fields) => new Corruption(fields),
+    advice: "Restore the directory from a copy, or rebuild it from its source."
+  },
+  {
+    matches: ({ text, code }) => code === "EINVAL" || /invalid argument/i.test(text),
+    make: (fields) => new InvalidArgument(fields),
+    advice: "RocksDB refused the argument."
+  }
+]
+
+const otherwise: Omit<Rule, "matches"> = {
+  make: (fields) => new IOError(fields),
+  advice: "Check the disk, its permissions, and that the directory is still there."
+}

@@ -1,0 +1,9 @@
+/**
+ * A RocksDB database as a scoped Effect Layer.
+ */
+export * as Engine from "./Engine.ts"
+export * as LevelEngine from "./LevelEngine.ts"
+export * as Lifecycle from "./Lifecycle.ts"
+export * as NativeEngine from "./NativeEngine.ts"
+export * as RocksDB from "./RocksDB.ts"
+export * as RocksDBError from "./RocksDBError.ts"

@@ -1,0 +1,135 @@
+/**
+ * The gate in front of a native database: counts what is in flight, refuses
+ * what comes after the close, and waits for the rest.
+ *
+ * - An operation counts as in flight until the native side has answered, also
+ *   when the fiber that asked for it has long been interrupted.
+ * - Once `close` has begun, every operation answers `Closed`.
+ * - `close` ends the open cursors, each after its read under way has come back.
+ * - `idle` settles when nothing is in flight, which after `close` is for good.
+ */
+import * as Effect from "effect/Effect"
+import type { Cursor, Entry } from "../Engine.ts"
+import * as RocksDBError from "../RocksDBError.ts"
+
+/** The operations on one open database. */
+export class Operations {
+  readonly path: string
+  readonly #inFlight = new Map<string, number>()
+  readonly #cursors = new Set<TrackedCursor>()
+  #waiting: Array<() => void> = []
+  #closed = false
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Whether the database answers `Closed`. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Says what is in flight: `compact, write (2)`. */
+  get inFlight(): string {
+    return Array.from(this.#inFlight, ([name, count]) => (count === 1 ? name : `${name} (${count})`)).join(", ")
+  }
+
+  /** Runs a native call, which is waited for at close even if the fiber is interrupted. */
+  run<A>(operation: string, call: () => Promise<A>): Effect.Effect<A, RocksDBError.RocksDBError> {
+    return Effect.callback((resume) => {
+      if (this.#closed) return resume(Effect.fail(this.closedError(operation)))
+      this.track(operation, call).then(
+        (value) => resume(Effect.succeed(value)),
+        (cause) => resume(Effect.fail(RocksDBError.fromNative(cause, { operation, path: this.path })))
+      )
+    })
+  }
+
+  /** Counts a native call from now until it has answered. */
+  async track<A>(operation: string, call: () => Promise<A>): Promise<A> {
+    this.#inFlight.set(operation, (this.#inFlight.get(operation) ?? 0) + 1)
+    try {
+      return await call()
+    } finally {
+      this.#settle(operation)
+    }
+  }
+
+  /** Opens a cursor that `close` ends if its reader has not. */
+  openCursor(open: () => Cursor): TrackedCursor {
+    const cursor = new TrackedCursor(this, open(), () => this.#cursors.delete(cursor))
+    this.#cursors.add(cursor)
+    return cursor
+  }
+
+  closedError(operation: string): RocksDBError.RocksDBError {
+    return RocksDBError.closed({ operation, path: this.path })
+  }
+
+  /** Refuses new operations and begins to end the open cursors. */
+  close(): void {
+    this.#closed = true
+    // A cursor that fails to end has nothing left to end; the count is what `idle` waits for.
+    for (const cursor of this.#cursors) cursor.end().catch(() => {})
+  }
+
+  /** Settles when nothing is in flight. */
+  async idle(): Promise<void> {
+    if (this.#inFlight.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  #settle(operation: string): void {
+    const count = this.#inFlight.get(operation) ?? 0
+    if (count > 1) {
+      this.#inFlight.set(operation, count - 1)
+      return
+    }
+    this.#inFlight.delete(operation)
+    if (this.#inFlight.size > 0) return
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+  }
+}
+
+/** A cursor whose reads are counted, and which ends once. */
+export class TrackedCursor {
+  readonly #operations: Operations
+  readonly #cursor: Cursor
+  readonly #onEnd: () => void
+  #reading: Promise<unknown> = Promise.resolve()
+  #ending: Promise<void> | undefined
+
+  constructor(operations: Operations, cursor: Cursor, onEnd: () => void) {
+    this.#operations = operations
+    this.#cursor = cursor
+    this.#onEnd = onEnd
+  }
+
+  /** The next entries; `Closed` once the database is. */
+  next(operation: string): Effect.Effect<ReadonlyArray<Entry>, RocksDBError.RocksDBError> {
+    return Effect.flatMap(
+      this.#operations.run(operation, () => {
+        const reading = this.#cursor.next()
+        this.#reading = reading
+        return reading
+      }),
+      // A read that was under way when the database closed tells its reader so, too.
+      (entries) =>
+        this.#operations.closed ? Effect.fail(this.#operations.closedError(operation)) : Effect.succeed(entries)
+    )
+  }
+
+  /** Ends the native iterator once its read under way has come back. Later calls await the first. */
+  end(): Promise<void> {
+    this.#ending ??= this.#operations.track("end of a cursor", async () => {
+      try {
+        await this.#reading.catch(() => {})
+        await this.#cursor.end()
+      } finally {
+        this.#onEnd()
+      }
+    })
+    return this.#ending
+  }
+}

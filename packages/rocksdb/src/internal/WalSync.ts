@@ -1,0 +1,132 @@
+/**
+ * Brings RocksDB's write-ahead log to disk from outside of the binding.
+ *
+ * RocksDB appends to `NNNNNN.log` in the database directory without buffering
+ * in user space, and fdatasync on any descriptor of a file flushes that file.
+ * So after a write has been acknowledged, syncing every live log file makes it
+ * durable.
+ *
+ * - Callers that arrive while a sync runs share the next one.
+ * - A log file that is not the newest is no longer appended to, so it is synced
+ *   once more and then never again. One that has vanished was flushed to an SST
+ *   file, which RocksDB syncs itself.
+ * - A new log file is durable only with its directory entry.
+ * - After a failed fdatasync the kernel may have dropped the bytes and call the
+ *   next one a success, so every later sync fails with the same error.
+ */
+import * as Fs from "node:fs"
+import { promisify } from "node:util"
+
+/** Syncs the write-ahead log of one database directory. */
+export class WalSync {
+  readonly #directory: string
+  readonly #open = new Map<string, number>()
+  readonly #done = new Set<string>()
+  #running: Promise<void> | undefined
+  #next: Promise<void> | undefined
+  #failure: unknown
+
+  constructor(directory: string) {
+    this.#directory = directory
+  }
+
+  /** Settles when everything that RocksDB appended before this call is on disk. */
+  sync(): Promise<void> {
+    if (this.#next !== undefined) return this.#next
+    if (this.#running === undefined) return this.#start()
+    // The sync under way may have passed the bytes of this caller already.
+    this.#next = this.#running.catch(() => {}).then(() => this.#start())
+    return this.#next
+  }
+
+  /** Closes the descriptors. */
+  async close(): Promise<void> {
+    const descriptors = [...this.#open.values()]
+    this.#open.clear()
+    await Promise.all(descriptors.map((descriptor) => close(descriptor)))
+  }
+
+  #start(): Promise<void> {
+    this.#next = undefined
+    const running = this.#syncAll().finally(() => {
+      if (this.#running === running) this.#running = undefined
+    })
+    this.#running = running
+    return running
+  }
+
+  async #syncAll(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    const names = (await readdir(this.#directory)).filter((name) => logFile.test(name)).toSorted(byNumber)
+    await this.#forget(names)
+    const newest = names.at(-1)
+    let created = false
+    for (const name of names) {
+      if (this.#done.has(name)) continue
+      created ||= !this.#open.has(name)
+      const descriptor = await this.#descriptor(name)
+      if (descriptor === undefined) continue
+      await this.#flush(fdatasync, descriptor)
+      if (name !== newest) {
+        this.#done.add(name)
+        this.#open.delete(name)
+        await close(descriptor)
+      }
+    }
+    if (created) await this.#syncDirectory()
+  }
+
+  /** Lets go of the files that RocksDB has removed. */
+  async #forget(names: ReadonlyArray<string>): Promise<void> {
+    const live = new Set(names)
+    for (const name of this.#done) if (!live.has(name)) this.#done.delete(name)
+    for (const [name, descriptor] of this.#open) {
+      if (live.has(name)) continue
+      this.#open.delete(name)
+      await close(descriptor)
+    }
+  }
+
+  async #descriptor(name: string): Promise<number | undefined> {
+    const known = this.#open.get(name)
+    if (known !== undefined) return known
+    try {
+      const descriptor = await open(`${this.#directory}/${name}`, "r+")
+      this.#open.set(name, descriptor)
+      return descriptor
+    } catch (cause) {
+      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+      throw cause
+    }
+  }
+
+  async #flush(flush: (descriptor: number) => Promise<void>, descriptor: number): Promise<void> {
+    try {
+      await flush(descriptor)
+    } catch (cause) {
+      this.#failure = cause
+      throw cause
+    }
+  }
+
+  async #syncDirectory(): Promise<void> {
+    // Windows has no descriptor of a directory, and makes its entries durable with the file.
+    if (process.platform === "win32") return
+    const descriptor = await open(this.#directory, "r")
+    try {
+      await this.#flush(fsync, descriptor)
+    } finally {
+      await close(descriptor)
+    }
+  }
+}
+
+const logFile = /^\d+\.log$/
+
+const byNumber = (left: string, right: string): number => Number.parseInt(left, 10) - Number.parseInt(right, 10)
+
+const readdir = promisify<string, Array<string>>(Fs.readdir)
+const open = promisify<string, string, number>(Fs.open)
+const close = promisify(Fs.close)
+const fsync = promisify(Fs.fsync)
+const fdatasync = promisify(Fs.fdatasync)

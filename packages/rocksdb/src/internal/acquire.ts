@@ -1,0 +1,98 @@
+/**
+ * The life of a database: acquire in order, release in the opposite one.
+ *
+ * Released first: the operations (refuse, end streams, wait). Then the
+ * write-ahead log (sync). Last: the native handle. Each step runs whatever
+ * became of the one before it; one that fails is logged and makes the exit a
+ * failure.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Engine from "../Engine.ts"
+import * as Lifecycle from "../Lifecycle.ts"
+import type { Durability, Options } from "../RocksDB.ts"
+import * as RocksDBError from "../RocksDBError.ts"
+import * as Directory from "./directory.ts"
+import { Operations } from "./Operations.ts"
+import { resolve } from "./options.ts"
+
+/** A database that is open, and the gate in front of it. */
+export interface OpenDatabase {
+  readonly path: string
+  readonly readOnly: boolean
+  readonly durability: Durability
+  readonly native: Engine.Database
+  readonly operations: Operations
+}
+
+/** Opens a database in the current scope. */
+export const acquire: (
+  options: Options
+) => Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> = Effect.fnUntraced(function* (
+  options: Options
+) {
+  const engine = yield* Engine.Engine
+  const settings = yield* resolve(options)
+  const directory = yield* Directory.prepare({ ...settings.open, engine: engine.name })
+  const path = directory.path
+  const operations = new Operations(path)
+
+  const native = yield* Effect.acquireRelease(
+    engine.open({ ...settings.open, path }).pipe(Effect.withSpan("RocksDB.open", { attributes: { path } })),
+    (native) => releaseHandle(native, operations)
+  )
+  yield* Lifecycle.acquired("rocksdb")
+  yield* directory.opened
+  yield* Lifecycle.scoped(
+    "rocksdb.wal",
+    Effect.void,
+    settings.open.readOnly ? Effect.void : step("sync the write-ahead log", path, () => native.syncWal())
+  )
+  yield* Lifecycle.scoped("rocksdb.operations", Effect.void, drain(operations, path, settings.shutdownDeadline))
+  return { path, readOnly: settings.open.readOnly, durability: settings.durability, native, operations }
+})
+
+/** Lets the handle go at once if nothing is in flight, else as soon as that is so. */
+const releaseHandle = (native: Engine.Database, operations: Operations): Effect.Effect<void> => {
+  const close = Effect.ensuring(
+    step("close", operations.path, async () => {
+      await operations.idle()
+      await native.close()
+    }),
+    Lifecycle.released("rocksdb")
+  )
+  return Effect.suspend(() => {
+    // Past the deadline: the step before this one has failed already and said why.
+    if (operations.inFlight !== "") return Effect.asVoid(Effect.forkDetach(close))
+    return close
+  })
+}
+
+/** Refuses new operations, ends open streams, and waits for what is in flight, but not past the deadline. */
+const drain = (operations: Operations, path: string, deadline: Duration.Duration): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    operations.close()
+    return Effect.promise(() => operations.idle()).pipe(
+      Effect.timeoutOrElse({
+        duration: deadline,
+        orElse: () =>
+          fail(
+            new Error(
+              `The database at ${path} was still waiting for ${operations.inFlight} after ` +
+                `${Duration.format(deadline)}. Its handle is let go when that has come back; ` +
+                `give shutdownDeadline more time to wait for it.`
+            )
+          )
+      })
+    )
+  })
+
+/** A step of the release. */
+const step = (what: string, path: string, run: () => Promise<void>): Effect.Effect<void> =>
+  Effect.tryPromise({ try: run, catch: (cause) => RocksDBError.fromNative(cause, { operation: what, path }) }).pipe(
+    Effect.catch(fail)
+  )
+
+/** A release has no error channel: a failure of one is logged here, and is a defect of the exit. */
+const fail = (error: Error): Effect.Effect<never> => Effect.andThen(Effect.logError(error.message), Effect.die(error))

@@ -1,0 +1,74 @@
+/**
+ * Refuses, before the binding sees them, the arguments that it would crash on
+ * or silently accept. Each check answers what is wrong, or `undefined`.
+ *
+ * The limits are RocksDB's own: a key holds at most 8 MiB, a value 3 GiB
+ * (facebook/rocksdb wiki, "Basic Operations").
+ */
+import type { Operation } from "../Engine.ts"
+import type { Range } from "../RocksDB.ts"
+
+/** The longest key, in bytes. */
+export const maxKeyLength: number = 8 * 1024 * 1024
+
+/** The longest value, in bytes. */
+export const maxValueLength: number = 3 * 1024 * 1024 * 1024
+
+/** What is wrong with a key. */
+export const checkKey = (key: unknown, what = "key"): string | undefined => {
+  if (!(key instanceof Uint8Array)) return `the ${what} must be a Uint8Array, not ${describe(key)}`
+  if (key.length === 0) return `the ${what} must not be empty`
+  if (key.length > maxKeyLength) return `the ${what} has ${key.length} bytes; at most ${maxKeyLength} are allowed`
+  return undefined
+}
+
+/** What is wrong with the keys of a `getMany`. */
+export const checkKeys = (keys: ReadonlyArray<unknown>): string | undefined => {
+  for (const key of keys) {
+    const problem = checkKey(key)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+/** What is wrong with the operations of a batch. */
+export const checkOperations = (operations: ReadonlyArray<Operation>): string | undefined => {
+  for (const operation of operations) {
+    const problem = checkOperation(operation)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+/** What is wrong with the bounds of a range. */
+export const checkRange = (range: Range | undefined): string | undefined => {
+  for (const side of ["gt", "gte", "lt", "lte"] as const) {
+    const key = range?.[side]
+    if (key === undefined) continue
+    const problem = checkKey(key, `bound ${side}`)
+    if (problem !== undefined) return `${problem}; leave it out to leave that side open`
+  }
+  return undefined
+}
+
+const checkOperation = (operation: Operation): string | undefined => {
+  switch (operation.type) {
+    case "put":
+      return checkKey(operation.key) ?? checkValue(operation.value)
+    case "remove":
+      return checkKey(operation.key)
+    case "removeRange":
+      return checkKey(operation.gte, "bound gte") ?? checkKey(operation.lt, "bound lt")
+    default:
+      return `there is no operation of type ${describe((operation satisfies never as { type: unknown }).type)}`
+  }
+}
+
+const checkValue = (value: unknown): string | undefined => {
+  if (!(value instanceof Uint8Array)) return `the value must be a Uint8Array, not ${describe(value)}`
+  if (value.length > maxValueLength) return `the value has ${value.length} bytes; at most ${maxValueLength} are allowed`
+  return undefined
+}
+
+const describe = (value: unknown): string =>
+  value === null ? "null" : typeof value === "object" ? value.constructor.name : typeof value

@@ -1,0 +1,125 @@
+/**
+ * The directory of a database, before and after RocksDB sees it.
+ *
+ * A file named `ENGINE` says which engine wrote the directory, because what
+ * RocksDB 10 writes RocksDB 6 cannot read. A new database is named before it is
+ * opened, so that no crash leaves one without a name; a database that another
+ * program wrote is named once its first open has succeeded.
+ */
+import * as Effect from "effect/Effect"
+import { randomUUID } from "node:crypto"
+import * as Fs from "node:fs/promises"
+import * as Path from "node:path"
+import * as RocksDBError from "../RocksDBError.ts"
+
+/** How a directory is to be opened, and by whom. */
+export interface Request {
+  readonly path: string
+  readonly engine: string
+  readonly readOnly: boolean
+  readonly createIfMissing: boolean
+}
+
+/** A directory that the engine may open. */
+export interface Directory {
+  /** Without symbolic links: RocksDB tells two opens of one directory apart by its path alone. */
+  readonly path: string
+  /** To be run once the open has succeeded. */
+  readonly opened: Effect.Effect<void, RocksDBError.RocksDBError>
+}
+
+/** Finds or creates the directory, and checks that the engine may open it. */
+export const prepare = (request: Request): Effect.Effect<Directory, RocksDBError.RocksDBError> =>
+  Effect.tryPromise({
+    try: () => find(request),
+    catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path: request.path })
+  })
+
+const markerName = "ENGINE"
+
+const find = async (request: Request): Promise<Directory> => {
+  const create = request.createIfMissing && !request.readOnly
+  if (create) await Fs.mkdir(request.path, { recursive: true })
+  const path = await Fs.realpath(request.path).catch(async (cause) => {
+    throw isMissing(cause) ? missing(request.path) : cause
+  })
+  const exists = await isFile(Path.join(path, "CURRENT"))
+  if (!exists && !create) throw missing(request.path)
+  const marker = await readMarker(path)
+  if (marker === undefined && !exists) await writeMarker(path, request.engine)
+  refuseOther(request, marker)
+  const adopt = marker === undefined && exists && !request.readOnly
+  return {
+    path,
+    opened: adopt
+      ? Effect.tryPromise({
+          try: () => writeMarker(path, request.engine),
+          catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path })
+        })
+      : Effect.void
+  }
+}
+
+const refuseOther = ({ engine, path }: Request, marker: string | undefined): void => {
+  if (marker === undefined || marker === engine) return
+  throw new RocksDBError.RocksDBError({
+    reason: new RocksDBError.UnsupportedFormat({
+      operation: "open",
+      path,
+      message:
+        `open: the database at ${path} was written by the engine "${marker}", not by "${engine}". ` +
+        `Open it with that engine, or build it anew in another directory.`
+    })
+  })
+}
+
+const readMarker = async (path: string): Promise<string | undefined> => {
+  try {
+    return (await Fs.readFile(Path.join(path, markerName), "utf8")).trim()
+  } catch (cause) {
+    if (isMissing(cause)) return undefined
+    throw cause
+  }
+}
+
+/** Writes the marker whole or not at all, and never over one that is there. */
+const writeMarker = async (path: string, engine: string): Promise<void> => {
+  const temporary = Path.join(path, `${markerName}.${randomUUID()}`)
+  const file = await Fs.open(temporary, "wx")
+  try {
+    await file.writeFile(`${engine}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  try {
+    await Fs.link(temporary, Path.join(path, markerName))
+  } catch (cause) {
+    if (!hasCode(cause, "EEXIST")) throw cause
+  } finally {
+    await Fs.rm(temporary)
+  }
+}
+
+const missing = (path: string) =>
+  new RocksDBError.RocksDBError({
+    reason: new RocksDBError.MissingDatabase({
+      operation: "open",
+      path,
+      message: `open: there is no database at ${path}. Check the path, or let createIfMissing be true without readOnly.`
+    })
+  })
+
+const isFile = (path: string): Promise<boolean> =>
+  Fs.stat(path).then(
+    (stat) => stat.isFile(),
+    (cause) => {
+      if (isMissing(cause)) return false
+      throw cause
+    }
+  )
+
+const isMissing = (cause: unknown): boolean => hasCode(cause, "ENOENT")
+
+const hasCode = (cause: unknown, code: string): boolean =>
+  cause instanceof Error && "code" in cause && cause.code === code
