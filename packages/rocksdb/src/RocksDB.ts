@@ -10,7 +10,7 @@
  * Writes are on disk before they are acknowledged unless their durability is
  * "buffered". Keys are ordered by their bytes, unsigned.
  */
-import * as ByteSize from "effect/ByteSize"
+import type * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -22,7 +22,7 @@ import * as Stream from "effect/Stream"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import * as Engine from "./Engine.ts"
+import type * as Engine from "./Engine.ts"
 import * as Arguments from "./internal/arguments.ts"
 import { acquire, type OpenDatabase } from "./internal/acquire.ts"
 import * as Interval from "./internal/interval.ts"
