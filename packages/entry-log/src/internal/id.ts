@@ -1,0 +1,22 @@
+/**
+ * What every id of this package is: a bigint in 0..2^63-1, which is what the
+ * eight bytes of a positive int64 hold.
+ */
+import * as Schema from "effect/Schema"
+
+/** The largest id. */
+export const maximum = 0x7fff_ffff_ffff_ffffn
+
+/** Whether a value is a bigint from 0 to {@link maximum}. */
+export const inRange = (value: unknown): value is bigint => typeof value === "bigint" && value >= 0n && value <= maximum
+
+/** A schema of all ids, to be branded. */
+export const IdSchema = Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n, maximum }))
+
+/** What a `make` throws when it is given something else. */
+export const outOfRange = (what: string, value: unknown): RangeError =>
+  new RangeError(`the ${what} must be a bigint from 0 to 2^63-1, not ${describe(value)}`)
+
+/** Says what a value is that was to be an id. */
+export const describe = (value: unknown): string =>
+  typeof value === "bigint" ? String(value) : `${typeof value} ${String(value)}`
