@@ -1,0 +1,38 @@
+/**
+ * A user's program, in plain JavaScript: stores an entry, indexes it, and reads
+ * it back after everything has been opened again.
+ */
+import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId } from "@effect-bookie/entry-location-index"
+import { EntryLog } from "@effect-bookie/entry-log"
+import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
+import assert from "node:assert/strict"
+import { Effect, Layer } from "effect"
+
+const storage = Layer.mergeAll(PropertyGauge.layerAll, EntryLocationMetrics.layer).pipe(
+  Layer.provideMerge(EntryLocationIndex.layer()),
+  Layer.provideMerge(RocksDB.layer({ path: "data/index" })),
+  Layer.merge(EntryLog.layer({ directory: "data/logs" }))
+)
+
+const ledgerId = LedgerId.make(7n)
+const entryId = EntryId.make(0n)
+
+const store = Effect.gen(function* () {
+  const entryLog = yield* EntryLog.EntryLog
+  const index = yield* EntryLocationIndex.EntryLocationIndex
+  const location = yield* entryLog.append(ledgerId, entryId, new TextEncoder().encode("hello"))
+  yield* entryLog.sync
+  yield* index.addLocation(ledgerId, entryId, location)
+})
+
+const load = Effect.gen(function* () {
+  const entryLog = yield* EntryLog.EntryLog
+  const index = yield* EntryLocationIndex.EntryLocationIndex
+  const location = yield* index.getLocation(ledgerId, entryId)
+  return new TextDecoder().decode(yield* entryLog.read(ledgerId, entryId, location))
+})
+
+await Effect.runPromise(Effect.provide(store, storage))
+assert.equal(await Effect.runPromise(Effect.provide(load, storage)), "hello")
+await assert.rejects(import("@effect-bookie/rocksdb/internal/WalSync"))
+console.log("the packed packages work from plain JavaScript")

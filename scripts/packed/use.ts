@@ -1,0 +1,18 @@
+/**
+ * A user's program, in TypeScript: compiles against the packed declarations.
+ */
+import { EntryLocationIndex, EntryLocationMetrics } from "@effect-bookie/entry-location-index"
+import { EntryLog } from "@effect-bookie/entry-log"
+import { PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { type Effect, Layer } from "effect"
+
+export const storage: Layer.Layer<RocksDB.RocksDB | EntryLocationIndex.EntryLocationIndex, RocksDBError.RocksDBError> =
+  Layer.mergeAll(PropertyGauge.layerAll, EntryLocationMetrics.layer).pipe(
+    Layer.provideMerge(EntryLocationIndex.layer()),
+    Layer.provideMerge(RocksDB.layer({ path: "data/index" }))
+  )
+
+export const logs = EntryLog.layer({ directory: "data/logs" })
+
+export const count: Effect.Effect<bigint, RocksDBError.RocksDBError, EntryLocationIndex.EntryLocationIndex> =
+  EntryLocationIndex.EntryLocationIndex.use((index) => index.entryCount)
