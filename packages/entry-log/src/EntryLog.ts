@@ -1,13 +1,38 @@
 /**
- * BookKeeper entry logs as a scoped service: append entries, read them back by
- * location, scan them all.
+ * BookKeeper entry logs as a scoped service: append entries to them, read them
+ * back by location, scan them all.
+ *
+ * - An append is answered once the operating system has the entry: it can be
+ *   read at once, and is on disk after the next `sync`. So append, sync, and
+ *   only then index.
+ * - One writer a directory. It starts a new log with its first append, as
+ *   BookKeeper does, and never writes to an old one. A log that reaches its
+ *   largest size is sealed with its ledgers map; the last one stays unsealed.
+ * - `readOnly` opens what another one writes: no lock, and nothing is created or
+ *   changed. Logs and entries that are added later are seen.
+ * - When the scope closes, operations answer `Closed`, those in flight are
+ *   waited for, and the log is synced. An operation counts as in flight until
+ *   the operating system has answered, also if its fiber was interrupted.
+ * - No size that is read from a file is trusted with more memory than
+ *   `maxEntrySize`.
+ *
+ * Only files named as BookKeeper names entry logs (`1f.log`) are read; others
+ * that end in `.log` are told of with a warning at the open, and left alone.
  */
 import type * as ByteSize from "effect/ByteSize"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { EntryId } from "./EntryId.ts"
-import type { EntryLogError } from "./EntryLogError.ts"
+import * as EntryLogError from "./EntryLogError.ts"
+import { acquire, type OpenDirectory } from "./internal/acquire.ts"
+import * as Arguments from "./internal/arguments.ts"
+import { Scan } from "./internal/Logs.ts"
+import { resolve, type Settings } from "./internal/options.ts"
+import { readEntry } from "./internal/readEntry.ts"
 import type { LedgerId } from "./LedgerId.ts"
 import type { Location } from "./Location.ts"
 
@@ -46,9 +71,12 @@ export interface LogFile {
 export interface Options {
   /** The directory of the logs. It is created unless `readOnly`. */
   readonly directory: string
-  /** The size at which a log is sealed and the next one begun, at most 2 GiB - 1. Default: 1 GiB. */
+  /** A log is rolled over before its entries take it past this size, at most 2 GiB - 1. Default: 1 GiB. */
   readonly maxLogSize?: ByteSize.Input | undefined
-  /** The largest entry, its ids (16 bytes) included; a larger one is not written, and is corruption where it is read. */
+  /**
+   * The largest entry, its ids (16 bytes) included: a larger one is not written, and is corruption where it is read.
+   * Default: 5121 KiB, a little more than the 5 MiB of BookKeeper.
+   */
   readonly maxEntrySize?: ByteSize.Input | undefined
   /** Reads what another one writes: takes no lock, creates and changes nothing. Default: false. */
   readonly readOnly?: boolean | undefined
@@ -58,27 +86,110 @@ export interface Options {
 export class EntryLog extends Context.Service<
   EntryLog,
   {
-    /** The directory of the logs. */
+    /** The directory of the logs, absolute. */
     readonly directory: string
-    /** Appends an entry; it can be read at its location at once, and is on disk after the next `sync`. */
+    /**
+     * Appends an entry and answers where it is. `InvalidArgument` if it is larger than an entry may be. The payload
+     * must not change before the append has been acknowledged.
+     */
     readonly append: (
       ledgerId: LedgerId,
       entryId: EntryId,
       payload: Uint8Array
-    ) => Effect.Effect<Location, EntryLogError>
-    /** Appends entries in their order, and answers their locations in that order. */
-    readonly appendAll: (entries: ReadonlyArray<Entry>) => Effect.Effect<ReadonlyArray<Location>, EntryLogError>
-    /** Brings every appended entry to disk. */
-    readonly sync: Effect.Effect<void, EntryLogError>
-    /** The payload of the entry at a location. */
+    ) => Effect.Effect<Location, EntryLogError.EntryLogError>
+    /**
+     * Appends entries in their order and answers their locations in that order. With one that is invalid, none is
+     * appended. If it fails otherwise, some of them may stand in the logs; appending all of them again is safe, since
+     * of an entry that is there twice the latest holds.
+     */
+    readonly appendAll: (
+      entries: ReadonlyArray<Entry>
+    ) => Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError>
+    /**
+     * Brings every entry whose append has been acknowledged to disk; read-only, there is none. Once this has failed, entries may be lost, and
+     * every later append and sync fails with the same error.
+     */
+    readonly sync: Effect.Effect<void, EntryLogError.EntryLogError>
+    /**
+     * The payload of the entry at a location. `NotFound` if there is no log or no entry there, `WrongEntry` if it is
+     * not the one asked for.
+     */
     readonly read: (
       ledgerId: LedgerId,
       entryId: EntryId,
       location: Location
-    ) => Effect.Effect<Uint8Array, EntryLogError>
-    /** The entries of all logs by log id, then position. */
-    readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError>
-    /** The logs by their ids. */
-    readonly logs: Effect.Effect<ReadonlyArray<LogFile>, EntryLogError>
+    ) => Effect.Effect<Uint8Array, EntryLogError.EntryLogError>
+    /**
+     * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
+     * written when it comes to them. It fails with `Corruption` where bytes cannot be an entry log's, and with `Closed`
+     * once the entry log is; a torn tail ends only its own log.
+     */
+    readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
+    /** The logs by their ids. Those that are not sealed are scanned for their ledgers. */
+    readonly logs: Effect.Effect<ReadonlyArray<LogFile>, EntryLogError.EntryLogError>
   }
 >()("@effect-bookie/entry-log/EntryLog") {}
+
+/** Opens a directory of entry logs in the current scope. */
+export const make: (
+  options: Options
+) => Effect.Effect<EntryLog["Service"], EntryLogError.EntryLogError, Scope.Scope> = (options) =>
+  Effect.flatMap(resolve(options), (settings) => Effect.map(acquire(settings), (opened) => service(settings, opened)))
+
+/** Provides a directory of entry logs. */
+export const layer = (options: Options): Layer.Layer<EntryLog, EntryLogError.EntryLogError> =>
+  Layer.effect(EntryLog, make(options))
+
+const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"] => {
+  const { appender, descriptors, logs, operations } = opened
+  const { directory } = settings
+  const refuse = (operation: string, problem: string) =>
+    EntryLogError.invalidArgument(problem, { operation, path: directory })
+
+  const append = (
+    operation: string,
+    entries: ReadonlyArray<Entry>
+  ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> => {
+    const problem = Arguments.checkEntries(entries, settings)
+    if (problem !== undefined) return Effect.fail(refuse(operation, problem))
+    return operations.run(operation, () => {
+      if (appender === undefined) throw EntryLogError.readOnly({ operation, path: directory })
+      return appender.append(entries)
+    })
+  }
+
+  return EntryLog.of({
+    directory,
+    append: (ledgerId, entryId, payload) =>
+      Effect.map(append("append", [{ ledgerId, entryId, payload }]), onlyLocation),
+    appendAll: (entries) => append("appendAll", entries),
+    sync: operations.run("sync", () => appender?.sync() ?? Promise.resolve()),
+    read: (ledgerId, entryId, location) => {
+      const problem = Arguments.checkRead(ledgerId, entryId, location)
+      if (problem !== undefined) return Effect.fail(refuse("read", problem))
+      return operations.run("read", () => readEntry(settings, descriptors, ledgerId, entryId, location))
+    },
+    scan: (options = {}) => {
+      const problem = Arguments.checkScan(options)
+      if (problem !== undefined) return Stream.fail(refuse("scan", problem))
+      return Stream.fromPull(
+        Effect.sync(() => {
+          const scan = new Scan(logs, options)
+          return Effect.flatMap(
+            operations.run("scan", () => scan.next()),
+            (entries) => (isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done())
+          )
+        })
+      )
+    },
+    logs: operations.run("logs", () => logs.files())
+  })
+}
+
+const onlyLocation = (locations: ReadonlyArray<Location>): Location => {
+  const location = locations[0]
+  if (location === undefined) throw new Error("an append of one entry answered no location")
+  return location
+}
+
+const isNonEmpty = <A>(values: ReadonlyArray<A>): values is readonly [A, ...Array<A>] => values.length > 0

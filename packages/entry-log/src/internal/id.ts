@@ -15,8 +15,6 @@ export const IdSchema = Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n
 
 /** What a `make` throws when it is given something else. */
 export const outOfRange = (what: string, value: unknown): RangeError =>
-  new RangeError(`the ${what} must be a bigint from 0 to 2^63-1, not ${describe(value)}`)
-
-/** Says what a value is that was to be an id. */
-export const describe = (value: unknown): string =>
-  typeof value === "bigint" ? String(value) : `${typeof value} ${String(value)}`
+  new RangeError(
+    `the ${what} must be a bigint from 0 to 2^63-1, not ${typeof value === "bigint" ? value : `a ${typeof value}`}`
+  )

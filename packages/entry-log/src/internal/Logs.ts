@@ -1,0 +1,98 @@
+/**
+ * The logs of one directory, for reading: those that stand there when they are
+ * asked for, also the one that is being written, up to its last whole entry.
+ */
+import type { LocatedEntry, LogFile, ScanOptions } from "../EntryLog.ts"
+import * as Location from "../Location.ts"
+import type { Appender } from "./Appender.ts"
+import type { Descriptors } from "./Descriptors.ts"
+import { list, logPath } from "./directory.ts"
+import * as Files from "./files.ts"
+import { describe } from "./logFiles.ts"
+import { LogScanner, type ReadLog, readHeader, type Source, type Visitor } from "./LogScanner.ts"
+import type { Settings } from "./options.ts"
+
+/** Reads the logs of one directory. */
+export class Logs {
+  readonly #settings: Settings
+  readonly #descriptors: Descriptors
+  readonly #appender: Appender | undefined
+
+  constructor(settings: Settings, descriptors: Descriptors, appender: Appender | undefined) {
+    this.#settings = settings
+    this.#descriptors = descriptors
+    this.#appender = appender
+  }
+
+  /** Describes each log, by their ids. */
+  async files(): Promise<ReadonlyArray<LogFile>> {
+    const files: Array<LogFile> = []
+    for (const id of await this.ids()) {
+      const log = this.#appender?.log
+      files.push(
+        log?.id === id
+          ? { id, size: log.size, sealed: false, ledgers: new Map(log.ledgers) }
+          : await describe(id, await this.source("logs", id))
+      )
+    }
+    return files
+  }
+
+  /** The ids of the logs, ascending. */
+  async ids(): Promise<ReadonlyArray<number>> {
+    return (await list(this.#settings.directory)).logIds
+  }
+
+  /** A log as it stands now. */
+  async source(operation: string, id: number): Promise<Source> {
+    const { directory, maxEntrySize } = this.#settings
+    const where = { operation, path: logPath(directory, id) }
+    const read: ReadLog = (buffer, position, enough) =>
+      this.#descriptors.use(operation, id, (descriptor) => Files.read(descriptor, buffer, position, enough))
+    const log = this.#appender?.log
+    const size = log?.id === id ? log.size : await this.#descriptors.use(operation, id, Files.sizeOf)
+    return { read, size, header: await readHeader(read, size, where), maxEntrySize, where }
+  }
+}
+
+/** A scan of the logs. */
+export class Scan {
+  readonly #logs: Logs
+  readonly #fromLog: number
+  readonly #payloads: boolean
+  #remaining: Array<number> | undefined
+  #current: { readonly scanner: LogScanner; readonly logId: number } | undefined
+
+  constructor(logs: Logs, { fromLog = 0, payloads = true }: ScanOptions) {
+    this.#logs = logs
+    this.#fromLog = fromLog
+    this.#payloads = payloads
+  }
+
+  /** The next entries, as many as one buffer holds; none at the end. Not called again before it has answered. */
+  async next(): Promise<ReadonlyArray<LocatedEntry>> {
+    this.#remaining ??= (await this.#logs.ids()).filter((id) => id >= this.#fromLog)
+    const entries: Array<LocatedEntry> = []
+    while (entries.length === 0) {
+      this.#current ??= await this.#open(this.#remaining.shift())
+      if (this.#current === undefined) break
+      const { logId, scanner } = this.#current
+      if (!(await scanner.advance(this.#collect(logId, entries)))) this.#current = undefined
+    }
+    return entries
+  }
+
+  async #open(logId: number | undefined) {
+    if (logId === undefined) return undefined
+    return { logId, scanner: new LogScanner(await this.#logs.source("scan", logId), this.#payloads) }
+  }
+
+  #collect(logId: number, entries: Array<LocatedEntry>): Visitor {
+    return (ledgerId, entryId, position, _size, bytes, start, end) => {
+      const payload = start === end ? empty : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
+      entries.push({ ledgerId, entryId, location: Location.fromLog(logId, position), payload })
+    }
+  }
+}
+
+const empty = new Uint8Array(0)

@@ -1,0 +1,83 @@
+/**
+ * The life of an open directory: acquire in order, release in the opposite one.
+ *
+ * Released first: the operations (refuse, wait). Then the log that is being
+ * written (sync, close), the descriptors for reading, and last the lock. Each
+ * step runs whatever became of the one before it; one that fails is logged and
+ * makes the exit a failure.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as EntryLogError from "../EntryLogError.ts"
+import { Appender } from "./Appender.ts"
+import { Descriptors } from "./Descriptors.ts"
+import * as Directory from "./directory.ts"
+import * as Files from "./files.ts"
+import { Logs } from "./Logs.ts"
+import { Operations } from "./Operations.ts"
+import type { Settings } from "./options.ts"
+
+/** A directory that is open, and the gate in front of it. */
+export interface OpenDirectory {
+  readonly operations: Operations
+  readonly descriptors: Descriptors
+  readonly logs: Logs
+  /** `undefined` if it was opened read-only. */
+  readonly appender: Appender | undefined
+}
+
+/** Opens a directory in the current scope. */
+export const acquire: (settings: Settings) => Effect.Effect<OpenDirectory, EntryLogError.EntryLogError, Scope.Scope> =
+  Effect.fnUntraced(function* (settings: Settings) {
+    const { directory, readOnly } = settings
+    yield* attempt(directory, () => (readOnly ? Directory.find(directory) : Directory.create(directory)))
+    if (!readOnly) {
+      yield* Effect.acquireRelease(
+        attempt(directory, () => Directory.lock(directory)),
+        (descriptor) => step("unlock", directory, () => Files.close(descriptor))
+      )
+    }
+    const listing = yield* attempt(directory, () => Directory.list(directory))
+    if (listing.foreign.length > 0) {
+      yield* Effect.logWarning(
+        `Left alone in ${directory}, because entry logs are not named so: ${listing.foreign.slice(0, 10).join(", ")}`
+      )
+    }
+    const descriptors = yield* Effect.acquireRelease(
+      Effect.sync(() => new Descriptors(directory)),
+      (descriptors) => step("close", directory, () => descriptors.close())
+    )
+    const appender = readOnly
+      ? undefined
+      : yield* Effect.acquireRelease(
+          Effect.map(
+            attempt(directory, () => Directory.nextLogId(directory, listing)),
+            (nextLogId) => new Appender(settings, nextLogId)
+          ),
+          (appender) =>
+            Effect.ensuring(
+              step("sync", directory, () => appender.sync()),
+              step("close", directory, () => appender.close())
+            )
+        )
+    const operations = yield* Effect.acquireRelease(
+      Effect.sync(() => new Operations(directory)),
+      (operations) => {
+        operations.close()
+        return Effect.promise(() => operations.idle())
+      }
+    )
+    return { operations, descriptors, appender, logs: new Logs(settings, descriptors, appender) }
+  })
+
+/** A step of the open, which is not abandoned. */
+const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, EntryLogError.EntryLogError> =>
+  Effect.uninterruptible(
+    Effect.tryPromise({ try: run, catch: (cause) => EntryLogError.fromSystem(cause, { operation: "open", path }) })
+  )
+
+/** A step of the release, which has no error channel: a failure is logged here, and is a defect of the exit. */
+const step = (operation: string, path: string, run: () => Promise<void>): Effect.Effect<void> =>
+  Effect.tryPromise({ try: run, catch: (cause) => EntryLogError.fromSystem(cause, { operation, path }) }).pipe(
+    Effect.catch((error) => Effect.andThen(Effect.logError(error.message), Effect.die(error)))
+  )
