@@ -1,0 +1,197 @@
+/**
+ * Point lookups: answered from memory where they can be, without a fiber
+ * switch and with few allocations, else with one read for all that is missing.
+ *
+ * A lookup takes less time than reading a clock twice does, so of those that
+ * memory answers one in 64 is timed and stands for the others; reads are timed
+ * each.
+ */
+import type * as EntryId from "@effect-bookie/entry-log/EntryId"
+import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
+import type * as Location from "@effect-bookie/entry-log/Location"
+import type { RocksDBError } from "@effect-bookie/rocksdb"
+import * as Effect from "effect/Effect"
+import * as LocationPage from "../LocationPage.ts"
+import * as Arguments from "./arguments.ts"
+import type { Gate } from "./Gate.ts"
+import { type PageId, pageOf, slotOf } from "./pages.ts"
+import type { LedgerRecord } from "./records.ts"
+import type { Timers } from "./Statistics.ts"
+import type { Store } from "./Store.ts"
+import * as Words from "./words.ts"
+
+type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
+
+/** The id of an entry. */
+interface Id {
+  readonly ledgerId: LedgerId.LedgerId
+  readonly entryId: EntryId.EntryId
+}
+
+/** Looks up in a store, for as long as the gate is open. */
+export class Lookups {
+  readonly #gate: Gate
+  readonly #store: Store
+  #hitSeconds = 0
+  #lastEntryHits = 0
+  #lastEntryHitSeconds = 0
+
+  constructor(gate: Gate, store: Store) {
+    this.#gate = gate
+    this.#store = store
+  }
+
+  /** The location of an entry. */
+  location(ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId): Answer<Location.Location | undefined> {
+    if (this.#gate.closed) return this.#gate.refuse("getLocation")
+    const problem = Arguments.checkEntryId(ledgerId, entryId)
+    if (problem !== undefined) return this.#gate.refuseArgument("getLocation", problem)
+    const { counts } = this.#store
+    const isTimed = counts.pageCacheHits % sampled === 0
+    const start = isTimed ? performance.now() : 0
+    const page = this.#store.cachedPage(ledgerId, entryId)
+    if (page === undefined) return this.#readLocation(ledgerId, entryId)
+    const location = LocationPage.get(page, slotOf(entryId))
+    if (isTimed) this.#hitSeconds = secondsSince(start)
+    counts.pageCacheHits += 1
+    record(counts.lookups, location !== undefined, this.#hitSeconds)
+    return Effect.succeed(location)
+  }
+
+  /** The locations of entries, in their order. */
+  locations(ids: ReadonlyArray<Id>): Answer<ReadonlyArray<Location.Location | undefined>> {
+    if (this.#gate.closed) return this.#gate.refuse("getLocations")
+    const { counts } = this.#store
+    const start = performance.now()
+    const locations: Array<Location.Location | undefined> = []
+    const missed = new MissedPages()
+    for (const { entryId, ledgerId } of ids) {
+      const problem = Arguments.checkEntryId(ledgerId, entryId)
+      if (problem !== undefined) return this.#gate.refuseArgument("getLocations", `id ${locations.length}: ${problem}`)
+      const page = this.#store.cachedPage(ledgerId, entryId)
+      if (page === undefined) missed.add(ledgerId, entryId, locations.length)
+      locations.push(page === undefined ? undefined : LocationPage.get(page, slotOf(entryId)))
+    }
+    counts.pageCacheHits += ids.length - missed.entries
+    counts.pageCacheMisses += missed.entries
+    const finish = () => {
+      const missing = locations.reduce((count, location) => (location === undefined ? count + 1 : count), 0)
+      const seconds = secondsSince(start) / ids.length
+      if (missing < ids.length) counts.lookups.found.record(seconds, ids.length - missing)
+      if (missing > 0) counts.lookups.missing.record(seconds, missing)
+      return locations
+    }
+    if (missed.entries === 0) return Effect.sync(finish)
+    return Effect.forEach(missed.parts, (part) => this.#readInto(locations, part), { discard: true }).pipe(
+      Effect.map(finish),
+      Effect.tapError(() =>
+        Effect.sync(() => counts.lookups.failed.record(secondsSince(start) / ids.length, ids.length))
+      )
+    )
+  }
+
+  /** The last entry of a ledger. */
+  lastEntry(ledgerId: LedgerId.LedgerId): Answer<EntryId.EntryId | undefined> {
+    if (this.#gate.closed) return this.#gate.refuse("getLastEntryInLedger")
+    const problem = Arguments.checkLedgerId(ledgerId)
+    if (problem !== undefined) return this.#gate.refuseArgument("getLastEntryInLedger", problem)
+    const { lastEntries } = this.#store.counts
+    const isTimed = this.#lastEntryHits % sampled === 0
+    const start = isTimed ? performance.now() : 0
+    const cached = this.#store.cachedRecord(ledgerId)
+    if (cached === undefined) return this.#readLastEntry(ledgerId)
+    if (isTimed) this.#lastEntryHitSeconds = secondsSince(start)
+    this.#lastEntryHits += 1
+    record(lastEntries, cached.record !== undefined, this.#lastEntryHitSeconds)
+    return Effect.succeed(cached.record?.lastEntry)
+  }
+
+  #readLocation(ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId): Answer<Location.Location | undefined> {
+    const { counts } = this.#store
+    counts.pageCacheMisses += 1
+    const read = Effect.map(this.#store.readPages("getLocation", [{ ledgerId, number: pageOf(entryId) }]), ([page]) =>
+      page === undefined ? undefined : LocationPage.get(page, slotOf(entryId))
+    )
+    return timed(counts.lookups, read)
+  }
+
+  #readInto(locations: Array<Location.Location | undefined>, part: ReadonlyArray<MissedPage>): Answer<void> {
+    return Effect.map(this.#store.readPages("getLocations", part), (pages) => {
+      for (const [at, { places, slots }] of part.entries()) {
+        const page = pages[at]
+        if (page === undefined) continue
+        for (const [nth, place] of places.entries()) locations[place] = LocationPage.get(page, slots[nth] ?? 0)
+      }
+    })
+  }
+
+  #readLastEntry(ledgerId: LedgerId.LedgerId): Answer<EntryId.EntryId | undefined> {
+    const read = Effect.map(
+      this.#store.readRecord("getLastEntryInLedger", ledgerId),
+      (found: LedgerRecord | undefined) => found?.lastEntry
+    )
+    return timed(this.#store.counts.lastEntries, read)
+  }
+}
+
+/** Of so many lookups that memory answers one is timed. */
+const sampled = 64
+
+/** How many pages one read brings at most. */
+const maxPagesPerRead = 4096
+
+interface MissedPage extends PageId {
+  /** Where in the answer the locations of these slots go. */
+  readonly places: Array<number>
+  readonly slots: Array<number>
+}
+
+/** The pages that are not in memory, each once. */
+class MissedPages {
+  readonly #pages: Array<MissedPage> = []
+  readonly #known = new Map<Words.MapKey, Map<Words.MapKey, MissedPage>>()
+  /** How many entries are in them. */
+  entries = 0
+
+  add(ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId, place: number): void {
+    this.entries += 1
+    const key = Words.mapKey(ledgerId)
+    const number = pageOf(entryId)
+    let ofLedger = this.#known.get(key)
+    if (ofLedger === undefined) {
+      ofLedger = new Map()
+      this.#known.set(key, ofLedger)
+    }
+    let page = ofLedger.get(number)
+    if (page === undefined) {
+      page = { ledgerId, number, places: [], slots: [] }
+      ofLedger.set(number, page)
+      this.#pages.push(page)
+    }
+    page.places.push(place)
+    page.slots.push(slotOf(entryId))
+  }
+
+  /** The pages, in as few parts as may be read at once. */
+  get parts(): ReadonlyArray<ReadonlyArray<MissedPage>> {
+    const parts: Array<ReadonlyArray<MissedPage>> = []
+    for (let at = 0; at < this.#pages.length; at += maxPagesPerRead) {
+      parts.push(this.#pages.slice(at, at + maxPagesPerRead))
+    }
+    return parts
+  }
+}
+
+const record = (timers: Timers, isFound: boolean, seconds: number): void =>
+  (isFound ? timers.found : timers.missing).record(seconds)
+
+/** Times a lookup that reads, from now on. */
+const timed = <A>(timers: Timers, read: Answer<A | undefined>): Answer<A | undefined> => {
+  const start = performance.now()
+  return read.pipe(
+    Effect.tap((answer) => Effect.sync(() => record(timers, answer !== undefined, secondsSince(start)))),
+    Effect.tapError(() => Effect.sync(() => timers.failed.record(secondsSince(start))))
+  )
+}
+
+const secondsSince = (start: number): number => (performance.now() - start) / 1000

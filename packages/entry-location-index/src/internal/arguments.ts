@@ -1,0 +1,25 @@
+/**
+ * Refuses ids that are out of range. Each check answers what is wrong, or
+ * `undefined`.
+ */
+import * as EntryId from "@effect-bookie/entry-log/EntryId"
+import * as LedgerId from "@effect-bookie/entry-log/LedgerId"
+import * as Location from "@effect-bookie/entry-log/Location"
+
+/** What is wrong with a ledger id. */
+export const checkLedgerId = (ledgerId: unknown): string | undefined =>
+  LedgerId.is(ledgerId) ? undefined : outOfRange("ledger id", ledgerId)
+
+/** What is wrong with the id of an entry. */
+export const checkEntryId = (ledgerId: unknown, entryId: unknown): string | undefined =>
+  checkLedgerId(ledgerId) ?? (EntryId.is(entryId) ? undefined : outOfRange("entry id", entryId))
+
+/** What is wrong with an entry and its location; says which entry it is. */
+export const checkLocation = (ledgerId: unknown, entryId: unknown, location: unknown): string | undefined => {
+  const problem =
+    checkEntryId(ledgerId, entryId) ?? (Location.is(location) ? undefined : outOfRange("location", location))
+  return problem === undefined ? undefined : `entry ${String(entryId)} of ledger ${String(ledgerId)}: ${problem}`
+}
+
+const outOfRange = (what: string, value: unknown): string =>
+  `the ${what} must be a bigint from 0 to 2^63-1, not ${typeof value === "bigint" ? value : `${typeof value} ${String(value)}`}`

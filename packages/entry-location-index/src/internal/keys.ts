@@ -1,0 +1,87 @@
+/**
+ * The keys of the index's records in RocksDB, whose byte order is the order of
+ * the ids.
+ *
+ * - `00`: the metadata record
+ * - `01`, ledger id (8 bytes, big-endian): the record of a ledger
+ * - `02`, ledger id, page number (8 bytes each, big-endian): a page
+ */
+import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
+import type { RocksDB } from "@effect-bookie/rocksdb"
+import type { MapKey } from "./words.ts"
+
+/** The key of the metadata record. */
+export const metadata: Uint8Array = Uint8Array.of(0x00)
+
+/** All records of the index. */
+export const everything: RocksDB.Range = { gte: Uint8Array.of(0x00), lt: Uint8Array.of(0x03) }
+
+/** The records of all ledgers. */
+export const allLedgers: RocksDB.Range = { gte: Uint8Array.of(0x01), lt: Uint8Array.of(0x02) }
+
+/** All pages. */
+export const allPages: RocksDB.Range = { gte: Uint8Array.of(0x02), lt: Uint8Array.of(0x03) }
+
+/** The key of a ledger's record. */
+export const ledger = (ledgerId: bigint): Uint8Array => {
+  const key = new Uint8Array(ledgerKeyLength)
+  key[0] = 0x01
+  viewOf(key).setBigUint64(1, ledgerId)
+  return key
+}
+
+/** The key of a page. */
+export const page = (ledgerId: bigint, page: MapKey): Uint8Array => {
+  const key = new Uint8Array(pageKeyLength)
+  key[0] = 0x02
+  const view = viewOf(key)
+  view.setBigUint64(1, ledgerId)
+  if (typeof page === "number") {
+    view.setUint32(9, Math.floor(page / 0x1_0000_0000))
+    view.setUint32(13, page % 0x1_0000_0000)
+  } else {
+    view.setBigUint64(9, page)
+  }
+  return key
+}
+
+/** The keys from the first page of a ledger up to, and without, the first page of the ledger after another one. */
+export const pagesOf = (
+  first: bigint,
+  last: bigint = first
+): { readonly gte: Uint8Array; readonly lt: Uint8Array } => ({
+  gte: page(first, 0),
+  lt: page(last + 1n, 0)
+})
+
+/** The ledger id in the key of a ledger's record, or `undefined` if it is no such key. */
+export const ledgerIdIn = (key: Uint8Array): LedgerId | undefined =>
+  key.length === ledgerKeyLength ? idAt(key, 1) : undefined
+
+/** The ledger id in the key of a page, or `undefined` if it is no such key. */
+export const pageLedgerIdIn = (key: Uint8Array): LedgerId | undefined =>
+  key.length === pageKeyLength ? idAt(key, 1) : undefined
+
+/** The page number in the key of a page, or `undefined` if it is no such key. */
+export const pageNumberIn = (key: Uint8Array): MapKey | undefined => {
+  if (key.length !== pageKeyLength) return undefined
+  const number = viewOf(key).getBigUint64(9)
+  if (number > maxPageNumber) return undefined
+  return number < firstLargePage ? Number(number) : number
+}
+
+const ledgerKeyLength = 9
+const pageKeyLength = 17
+const maxId = 0x7fff_ffff_ffff_ffffn
+const maxPageNumber = maxId >> 8n
+
+/** The page of entry 2^53. */
+const firstLargePage = 0x20_0000_0000_0000n >> 8n
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const idAt = (key: Uint8Array, at: number): LedgerId | undefined => {
+  const id = viewOf(key).getBigUint64(at)
+  // In the range of an id, which is all that the brand says.
+  return id <= maxId ? (id as LedgerId) : undefined
+}

@@ -1,0 +1,70 @@
+/**
+ * The two small records beside the pages.
+ *
+ * - metadata: the format version (1 byte), the number of entries of the index
+ *   (8 bytes, big-endian)
+ * - ledger: the number of entries of the ledger, its last entry id (8 bytes
+ *   each, big-endian)
+ *
+ * So the last entry of a ledger is one point read, and deleting a ledger knows
+ * what to subtract without reading a page.
+ */
+import * as EntryId from "@effect-bookie/entry-log/EntryId"
+
+/** The version of the records and of the pages together. */
+export const formatVersion = 1
+
+/** What the index knows of a ledger; one without entries has no record. */
+export interface LedgerRecord {
+  readonly entries: number
+  readonly lastEntry: EntryId.EntryId
+}
+
+/** What the metadata record says: the number of entries, or what is wrong with it. */
+export type Metadata =
+  | { readonly _tag: "Metadata"; readonly entries: number }
+  | { readonly _tag: "OtherVersion"; readonly version: number }
+  | { readonly _tag: "Malformed" }
+
+/** The bytes of the metadata record. */
+export const encodeMetadata = (entries: number): Uint8Array => {
+  const bytes = new Uint8Array(9)
+  bytes[0] = formatVersion
+  viewOf(bytes).setBigUint64(1, BigInt(entries))
+  return bytes
+}
+
+/** Reads the metadata record. */
+export const decodeMetadata = (bytes: Uint8Array): Metadata => {
+  const version = bytes[0]
+  if (version === undefined) return { _tag: "Malformed" }
+  if (version !== formatVersion) return { _tag: "OtherVersion", version }
+  const entries = bytes.length === 9 ? viewOf(bytes).getBigUint64(1) : undefined
+  return entries === undefined || entries > maxCount
+    ? { _tag: "Malformed" }
+    : { _tag: "Metadata", entries: Number(entries) }
+}
+
+/** The bytes of a ledger's record. */
+export const encodeLedger = ({ entries, lastEntry }: LedgerRecord): Uint8Array => {
+  const bytes = new Uint8Array(16)
+  const view = viewOf(bytes)
+  view.setBigUint64(0, BigInt(entries))
+  view.setBigUint64(8, lastEntry)
+  return bytes
+}
+
+/** Reads a ledger's record; `undefined` if no index wrote it. */
+export const decodeLedger = (bytes: Uint8Array): LedgerRecord | undefined => {
+  if (bytes.length !== 16) return undefined
+  const view = viewOf(bytes)
+  const entries = view.getBigUint64(0)
+  const lastEntry = view.getBigUint64(8)
+  if (entries === 0n || entries > maxCount || !EntryId.is(lastEntry) || entries > lastEntry + 1n) return undefined
+  return { entries: Number(entries), lastEntry }
+}
+
+/** No index holds more entries than a number can count. */
+const maxCount = BigInt(Number.MAX_SAFE_INTEGER)
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

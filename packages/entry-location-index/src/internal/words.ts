@@ -1,0 +1,42 @@
+/**
+ * Ids as two 32-bit halves, and as keys of a `Map`.
+ *
+ * Arithmetic on bigints allocates and calls into the runtime; storing one in a
+ * typed array and reading its halves does not. A `Map` finds a number several
+ * times faster than a bigint, so an id below 2^53 is a number there.
+ */
+
+const scratch = new BigInt64Array(1)
+const halves = new Int32Array(scratch.buffer)
+
+/** Where the halves of a bigint lie in memory: the low one first, but for big-endian machines. */
+const lowAt = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
+const highAt = 1 - lowAt
+
+/** The lower 32 bits of an id, signed. */
+export const low = (id: bigint): number => {
+  scratch[0] = id
+  return halves[lowAt] ?? 0
+}
+
+/** The upper 32 bits of an id. Not negative, as no id is. */
+export const high = (id: bigint): number => {
+  scratch[0] = id
+  return halves[highAt] ?? 0
+}
+
+/** The id of two halves. */
+export const join = (high: number, low: number): bigint => {
+  halves[lowAt] = low
+  halves[highAt] = high
+  return scratch[0] ?? 0n
+}
+
+/** An id as the key of a `Map`: a number where it is exact. */
+export type MapKey = number | bigint
+
+/** The key of an id. */
+export const mapKey = (id: bigint): MapKey => {
+  const upper = high(id)
+  return upper < 0x20_0000 ? upper * 0x1_0000_0000 + (low(id) >>> 0) : id
+}
