@@ -22,7 +22,7 @@ export interface Entry {
 export type Operation =
   | { readonly type: "put"; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: "remove"; readonly key: Uint8Array }
-  /** Removes every key from `gte` up to, and without, `lt`. */
+  /** Removes every key from `gte` up to, and without, `lt`; none if `lt` is not above `gte`. */
   | { readonly type: "removeRange"; readonly gte: Uint8Array; readonly lt: Uint8Array }
 
 /** One end of an interval of keys. */
@@ -57,7 +57,10 @@ export interface Cursor {
 export interface Database {
   /** The values in the order of the keys; `undefined` where there is none. */
   readonly getMany: (keys: ReadonlyArray<Uint8Array>) => Promise<ReadonlyArray<Uint8Array | undefined>>
-  /** Writes all or nothing. `sync`: on disk before the promise resolves. `operations` is not empty. */
+  /**
+   * Writes all or nothing. `sync`: on disk before the promise resolves. `operations` is not empty, and the ranges in it
+   * are not: RocksDB fails at one that is upside down, and from then on at every write.
+   */
   readonly write: (operations: ReadonlyArray<Operation>, sync: boolean) => Promise<void>
   readonly cursor: (options: CursorOptions) => Cursor
   /** The value of a RocksDB property, or `undefined` if the engine has no such property. */

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type Binding from "rocksdb"
 import * as Engine from "./Engine.ts"
+import * as Arguments from "./internal/arguments.ts"
 import * as levelBinding from "./internal/levelBinding.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
@@ -83,6 +84,8 @@ const open = (
 
 const maxUint32 = 0xffff_ffff
 
+const maxInt32 = 0x7fff_ffff
+
 class LevelDatabase implements Engine.Database {
   readonly #level: Binding
   readonly #wal: WalSync
@@ -118,10 +121,10 @@ class LevelDatabase implements Engine.Database {
   }
 
   compact = async ({ lower, upper }: Engine.Interval): Promise<void> => {
-    const start = lower?.key ?? (await this.#end(false))
-    const end = upper?.key ?? (await this.#end(true))
-    if (start === undefined || end === undefined) return
-    await answer((callback) => this.#level.compactRange(toBuffer(start), toBuffer(end), callback))
+    const start = toBuffer(lower?.key ?? empty)
+    // The binding wants both ends. Those of the live keys would leave out what was removed before and after them.
+    const end = toBuffer(upper?.key ?? new Uint8Array(Arguments.maxKeyLength).fill(0xff))
+    await answer((callback) => this.#level.compactRange(start, end, callback))
   }
 
   syncWal = (): Promise<void> => this.#wal.sync()
@@ -174,16 +177,6 @@ class LevelDatabase implements Engine.Database {
     }
   }
 
-  /** The first or the last key of the database. */
-  async #end(reverse: boolean): Promise<Uint8Array | undefined> {
-    const iterator = this.#level.iterator({ reverse, values: false, limit: 1 })
-    try {
-      return (await nextEntry(iterator))?.key
-    } finally {
-      await answer((callback) => iterator.end(callback))
-    }
-  }
-
   /** An empty batch never reaches RocksDB in this binding. */
   async #batch(operations: ReadonlyArray<Binding.BatchOperation>, sync: boolean): Promise<void> {
     if (operations.length > 0) await answer((callback) => this.#level.batch(operations, { sync }, callback))
@@ -202,7 +195,7 @@ class LevelCursor implements Engine.Cursor {
       ...(upper && (upper.inclusive ? { lte: toBuffer(upper.key) } : { lt: toBuffer(upper.key) })),
       reverse,
       values: !keysOnly,
-      limit: limit === Infinity ? -1 : limit
+      limit: limit > maxInt32 ? -1 : limit
     })
   }
 

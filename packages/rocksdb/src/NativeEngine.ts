@@ -51,6 +51,8 @@ const openBinding = async (options: Engine.OpenOptions): Promise<Engine.Database
     createIfMissing: options.createIfMissing,
     writeBufferSize: options.writeBufferSize,
     blockCache: options.blockCacheSize === undefined,
+    // RocksDB refuses to keep them in a cache that there is not.
+    tableCacheIndexAndFilterBlocks: options.blockCacheSize === undefined,
     filterPolicy: bits === 0 ? null : new Binding.BloomFilterPolicy(bits),
     tableFormatVersion,
     ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
@@ -100,8 +102,9 @@ class NativeDatabase implements Engine.Database {
   property = async (property: string): Promise<string | undefined> =>
     (await this.#binding.getProperty(property)) ?? undefined
 
+  // The method of this name that the binding exports takes a key that is an object for its options, and compacts everything.
   compact = ({ lower, upper }: Engine.Interval): Promise<void> =>
-    this.#binding.compactRange(lower?.key ?? null, upper?.key ?? null)
+    this.#binding._state.compactRange(this.#binding, lower?.key ?? null, upper?.key ?? null, {})
 
   syncWal = (): Promise<void> => this.#wal.sync()
 

@@ -25,6 +25,7 @@ import * as Path from "node:path"
 import type * as Engine from "./Engine.ts"
 import * as Arguments from "./internal/arguments.ts"
 import { acquire, type OpenDatabase } from "./internal/acquire.ts"
+import * as Cursor from "./internal/cursor.ts"
 import * as Interval from "./internal/interval.ts"
 import * as NativeEngine from "./NativeEngine.ts"
 import * as RocksDBError from "./RocksDBError.ts"
@@ -210,11 +211,12 @@ const service = (database: OpenDatabase): RocksDB["Service"] => {
     batch: ReadonlyArray<Engine.Operation>,
     options: WriteOptions | undefined
   ): Effect.Effect<void, RocksDBError.RocksDBError> => {
-    const problem = Arguments.checkOperations(batch)
+    const problem = Arguments.checkOperations(batch) ?? Arguments.checkWriteOptions(options)
     if (problem !== undefined) return refuse(operation, problem)
     if (readOnly) return Effect.fail(readOnlyError(operation, path))
     const sync = (options?.durability ?? database.durability) === "sync"
-    return operations.run(operation, () => (batch.length === 0 ? Promise.resolve() : native.write(batch, sync)))
+    const effective = Interval.withoutEmptyRanges(batch)
+    return operations.run(operation, () => (effective.length === 0 ? Promise.resolve() : native.write(effective, sync)))
   }
 
   const edge = (operation: string, range: Range | undefined, reverse: boolean) => {
@@ -223,7 +225,7 @@ const service = (database: OpenDatabase): RocksDB["Service"] => {
     const interval = Interval.fromRange(range)
     return operations.run(operation, async () => {
       if (interval === undefined) return undefined
-      const cursor = native.cursor({ ...interval, reverse, limit: 1, keysOnly: false })
+      const cursor = Cursor.open(native, { ...interval, reverse, limit: 1, keysOnly: false })
       try {
         return (await cursor.next())[0]
       } finally {
@@ -250,7 +252,11 @@ const service = (database: OpenDatabase): RocksDB["Service"] => {
     put: (key, value, options) => write("put", [{ type: "put", key, value }], options),
     remove: (key, options) => write("remove", [{ type: "remove", key }], options),
     write: (batch, options) => write("write", batch, options),
-    property: (name) => operations.run("property", () => native.property(name)),
+    property: (name) => {
+      const problem = Arguments.checkProperty(name)
+      if (problem !== undefined) return refuse("property", problem)
+      return operations.run("property", () => native.property(name))
+    },
     compact: (range) => {
       const problem = Arguments.checkRange(range)
       if (problem !== undefined) return refuse("compact", problem)
@@ -281,18 +287,17 @@ const stream = (
   const interval = Interval.fromRange(range)
   return Stream.unwrap(
     Effect.gen(function* () {
-      if (operations.closed) return Stream.fail(operations.closedError("stream"))
-      if (interval === undefined || limit === 0) return Stream.empty
+      if (interval === undefined || limit === 0) {
+        return operations.closed ? Stream.fail(operations.closedError("stream")) : Stream.empty
+      }
       const cursor = yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          operations.openCursor(() =>
-            native.cursor({
-              ...interval,
-              limit,
-              reverse: options?.reverse ?? false,
-              keysOnly: options?.keysOnly ?? false
-            })
-          )
+        operations.openCursor("stream", () =>
+          Cursor.open(native, {
+            ...interval,
+            limit,
+            reverse: options?.reverse ?? false,
+            keysOnly: options?.keysOnly ?? false
+          })
         ),
         (cursor) => Effect.promise(() => cursor.end())
       )

@@ -143,7 +143,9 @@ export const invalidArgument = (message: string, { operation, path }: Where): Ro
 export const fromNative = (cause: unknown, { operation, path }: Where): RocksDBError => {
   if (cause instanceof RocksDBError) return cause
   const native = describe(cause)
-  const rule = rules.find(({ matches }) => matches(native))
+  // The directory's name is the user's choice, and says nothing about the failure.
+  const telling = { ...native, text: native.text.replaceAll(path, "") }
+  const rule = rules.find(({ matches }) => matches(telling))
   const { make, advice } = rule ?? otherwise
   const message = `${operation} at ${path}: ${native.text || "failed without a message"}. ${advice}`
   return new RocksDBError({ reason: make({ operation, path, message, cause }) })
@@ -167,8 +169,8 @@ interface Rule {
 
 const describe = (cause: unknown): Native => {
   if (!(cause instanceof Error)) return { text: String(cause), code: "" }
-  const inner = cause instanceof AggregateError ? cause.errors.find((error) => error !== undefined) : undefined
-  if (inner !== undefined) return describe(inner)
+  // `rocksdb-native` wraps what RocksDB said of a write.
+  if (cause.message === "Batch was not applied" && cause.cause !== undefined) return describe(cause.cause)
   return { text: cause.message, code: "code" in cause ? String(cause.code) : "" }
 }
 
@@ -208,9 +210,14 @@ const rules: ReadonlyArray<Rule> = [
     advice: "Open it with the engine and the version that wrote it, or rebuild it into a new directory."
   },
   {
+    matches: textMatches(/permission denied/i),
+    make: (fields) => new IOError(fields),
+    advice: "Let this user read and write the directory and its files."
+  },
+  {
     matches: ({ text, code }) =>
       /corruption|checksum mismatch|bad magic|malformed|manifest|CURRENT file/i.test(text) ||
-      (code === "EIO" && !/while |io error|no such file|permission denied|input\/output error/i.test(text)),
+      (code === "EIO" && !/while |io error|no such file|input\/output error/i.test(text)),
     make: (fields) => new Corruption(fields),
     advice: "Restore the directory from a copy, or rebuild it from its source."
   },

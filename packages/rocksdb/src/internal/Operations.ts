@@ -56,10 +56,13 @@ export class Operations {
   }
 
   /** Opens a cursor that `close` ends if its reader has not. */
-  openCursor(open: () => Cursor): TrackedCursor {
-    const cursor = new TrackedCursor(this, open(), () => this.#cursors.delete(cursor))
-    this.#cursors.add(cursor)
-    return cursor
+  openCursor(operation: string, open: () => Cursor): Effect.Effect<TrackedCursor, RocksDBError.RocksDBError> {
+    return Effect.suspend(() => {
+      if (this.#closed) return Effect.fail(this.closedError(operation))
+      const cursor = new TrackedCursor(this, open(), () => this.#cursors.delete(cursor))
+      this.#cursors.add(cursor)
+      return Effect.succeed(cursor)
+    })
   }
 
   closedError(operation: string): RocksDBError.RocksDBError {

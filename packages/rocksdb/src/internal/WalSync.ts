@@ -25,6 +25,8 @@ export class WalSync {
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
   #failure: unknown
+  /** Whether a log file has been found whose directory entry may not be on disk. */
+  #created = false
 
   constructor(directory: string) {
     this.#directory = directory
@@ -60,10 +62,9 @@ export class WalSync {
     const names = (await readdir(this.#directory)).filter((name) => logFile.test(name)).toSorted(byNumber)
     await this.#forget(names)
     const newest = names.at(-1)
-    let created = false
     for (const name of names) {
       if (this.#done.has(name)) continue
-      created ||= !this.#open.has(name)
+      this.#created ||= !this.#open.has(name)
       const descriptor = await this.#descriptor(name)
       if (descriptor === undefined) continue
       await this.#flush(fdatasync, descriptor)
@@ -73,7 +74,9 @@ export class WalSync {
         await close(descriptor)
       }
     }
-    if (created) await this.#syncDirectory()
+    if (!this.#created) return
+    await this.#syncDirectory()
+    this.#created = false
   }
 
   /** Lets go of the files that RocksDB has removed. */

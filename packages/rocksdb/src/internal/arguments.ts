@@ -6,7 +6,7 @@
  * (facebook/rocksdb wiki, "Basic Operations").
  */
 import type { Operation } from "../Engine.ts"
-import type { Range } from "../RocksDB.ts"
+import type { Range, WriteOptions } from "../RocksDB.ts"
 
 /** The longest key, in bytes. */
 export const maxKeyLength: number = 8 * 1024 * 1024
@@ -39,6 +39,17 @@ export const checkOperations = (operations: ReadonlyArray<Operation>): string | 
   }
   return undefined
 }
+
+/** What is wrong with the options of a write. */
+export const checkWriteOptions = (options: WriteOptions | undefined): string | undefined => {
+  const durability = options?.durability
+  if (durability === undefined || durability === "sync" || durability === "buffered") return undefined
+  return `there is no durability ${describe(durability)}: it is "sync" or "buffered"`
+}
+
+/** What is wrong with the name of a property. */
+export const checkProperty = (name: unknown): string | undefined =>
+  typeof name === "string" ? undefined : `the name of a property must be a string, not ${describe(name)}`
 
 /** What is wrong with the bounds of a range. */
 export const checkRange = (range: Range | undefined): string | undefined => {

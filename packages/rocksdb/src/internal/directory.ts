@@ -30,9 +30,12 @@ export interface Directory {
 
 /** Finds or creates the directory, and checks that the engine may open it. */
 export const prepare = (request: Request): Effect.Effect<Directory, RocksDBError.RocksDBError> =>
-  Effect.tryPromise({
-    try: () => find(request),
-    catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path: request.path })
+  Effect.suspend(() => {
+    const path = Path.resolve(request.path)
+    return Effect.tryPromise({
+      try: () => find({ ...request, path }),
+      catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path })
+    })
   })
 
 const markerName = "ENGINE"

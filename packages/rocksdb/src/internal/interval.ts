@@ -3,7 +3,7 @@
  * bound of each side, or nothing where no key can lie between them.
  */
 import * as Bytes from "effect/Bytes"
-import type { Bound, Interval } from "../Engine.ts"
+import type { Bound, Interval, Operation } from "../Engine.ts"
 import type { Range } from "../RocksDB.ts"
 
 /** The interval of a range, or `undefined` if it is empty. */
@@ -16,6 +16,13 @@ export const fromRange = (range: Range | undefined): Interval | undefined => {
   }
   return { lower, upper }
 }
+
+/** The operations without the range deletes that remove nothing. */
+export const withoutEmptyRanges = (operations: ReadonlyArray<Operation>): ReadonlyArray<Operation> =>
+  operations.some(isEmptyRange) ? operations.filter((operation) => !isEmptyRange(operation)) : operations
+
+const isEmptyRange = (operation: Operation): boolean =>
+  operation.type === "removeRange" && Bytes.Order(operation.gte, operation.lt) >= 0
 
 const bound = (key: Uint8Array | undefined, inclusive: boolean): Bound | undefined =>
   key === undefined ? undefined : { key, inclusive }

@@ -12,6 +12,7 @@ declare module "rocksdb-native" {
       readonly createIfMissing: boolean
       readonly writeBufferSize: number
       readonly blockCache: boolean
+      readonly tableCacheIndexAndFilterBlocks: boolean
       readonly filterPolicy: BloomFilterPolicy | null
       readonly tableFormatVersion: number
       readonly maxOpenFiles?: number
@@ -33,6 +34,15 @@ declare module "rocksdb-native" {
       tryFlush(): void
     }
 
+    interface State {
+      compactRange(
+        database: RocksDB,
+        start: Uint8Array | null,
+        end: Uint8Array | null,
+        options: Record<string, never>
+      ): Promise<void>
+    }
+
     interface WriteBatch {
       tryPut(key: Uint8Array, value: Uint8Array): void
       tryDelete(key: Uint8Array): void
@@ -42,6 +52,8 @@ declare module "rocksdb-native" {
   }
 
   class RocksDB {
+    /** Not public, so the version of the dependency is exact. */
+    readonly _state: RocksDB.State
     static readonly BloomFilterPolicy: typeof RocksDB.BloomFilterPolicy
     constructor(path: string, options: RocksDB.Options)
     ready(): Promise<void>
@@ -57,7 +69,6 @@ declare module "rocksdb-native" {
         readonly capacity: number
       }
     ): RocksDB.Iterator
-    compactRange(start: Uint8Array | null, end: Uint8Array | null): Promise<void>
     getProperty(name: string): Promise<string | null | undefined>
   }
 

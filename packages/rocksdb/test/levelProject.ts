@@ -1,0 +1,79 @@
+/**
+ * The vitest project of the Level engine: its tests run under a Node that loads
+ * the prebuilt `rocksdb` binding, which is seldom the one that runs vitest.
+ *
+ * Looked for, in this order: this Node, the Node that runs npm, and the `node`s
+ * of the PATH. Where none loads the binding, the project is left out and a line
+ * says so, except on CI: there it is a failure.
+ */
+import { spawnSync } from "node:child_process"
+import { existsSync, realpathSync } from "node:fs"
+import { createRequire } from "node:module"
+import * as Path from "node:path"
+import { ForksPoolWorker, type PoolOptions } from "vitest/node"
+
+/** The projects to add to vitest's: the one of the Level engine, or none. */
+export const levelProjects = (): ReadonlyArray<ReturnType<typeof project>> => {
+  const node = findNode()
+  if (node !== undefined) return [project(node)]
+  const problem =
+    `No Node here loads the prebuilt "rocksdb" binding (tried ${candidates().join(", ")}), so the tests of ` +
+    `LevelEngine cannot run. "npm rebuild rocksdb" compiles it for this Node.`
+  if (process.env.CI) throw new Error(problem)
+  console.warn(`SKIPPED project rocksdb-level: ${problem}`)
+  return []
+}
+
+const project = (node: string) => ({
+  test: {
+    name: "rocksdb-level",
+    root: Path.resolve(import.meta.dirname, ".."),
+    include: ["test/**/*.level.ts"],
+    pool: { name: "forks of another node", createPoolWorker: (options: PoolOptions) => new Worker(options, node) },
+    testTimeout: 60_000,
+    hookTimeout: 60_000
+  }
+})
+
+/** A worker process of the given Node. */
+class Worker extends ForksPoolWorker {
+  readonly #node: string
+
+  constructor(options: PoolOptions, node: string) {
+    super(options)
+    this.#node = node
+  }
+
+  /** `fork` takes `process.execPath` at the time of its call, which is before the first await. */
+  override start(): Promise<void> {
+    const own = process.execPath
+    process.execPath = this.#node
+    try {
+      return super.start()
+    } finally {
+      process.execPath = own
+    }
+  }
+}
+
+const findNode = (): string | undefined => {
+  const binding = createRequire(import.meta.url).resolve("rocksdb")
+  return candidates().find((node) => {
+    const { status } = spawnSync(node, ["-e", "require(process.argv[1])", binding], {
+      env: { ...process.env, NODE_OPTIONS: "" },
+      stdio: "ignore",
+      timeout: 30_000
+    })
+    return status === 0
+  })
+}
+
+const candidates = (): ReadonlyArray<string> => {
+  const executable = process.platform === "win32" ? "node.exe" : "node"
+  const onPath = (process.env.PATH ?? "")
+    .split(Path.delimiter)
+    .filter((directory) => directory !== "" && !directory.includes("node_modules"))
+    .map((directory) => Path.join(directory, executable))
+  const nodes = [process.execPath, process.env.npm_node_execpath ?? "", ...onPath]
+  return [...new Set(nodes.filter((node) => existsSync(node)).map((node) => realpathSync(node)))]
+}

@@ -1,0 +1,99 @@
+/**
+ * Runs a program of ../programs in a real process, under the Node of the test.
+ */
+import { Effect } from "effect"
+import type { Scope } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { createRequire } from "node:module"
+import * as Path from "node:path"
+import { pathToFileURL } from "node:url"
+
+/** How a process ended. */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A process that runs. */
+export interface Running {
+  /** Waits until the process has printed a line, or dies with what it printed if it ended before. */
+  readonly line: (line: string) => Effect.Effect<void>
+  readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+  readonly ended: Effect.Effect<Ended>
+}
+
+/** Starts a program; one that still runs when the scope closes is killed. */
+export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Running, never, Scope.Scope> =>
+  startCommand(process.execPath, [...command(name), ...args])
+
+/** Runs a program to its end. */
+export const run = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
+  Effect.scoped(Effect.flatMap(start(name, ...args), (child) => child.ended))
+
+/** Runs a program that cannot write a file longer than some 512-byte blocks. */
+export const runWithFileLimit = (blocks: number, name: string, ...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
+  Effect.scoped(
+    Effect.flatMap(
+      startCommand("sh", ["-c", `ulimit -f ${blocks} && exec "$@"`, "sh", process.execPath, ...command(name), ...args]),
+      (child) => child.ended
+    )
+  )
+
+const startCommand = (file: string, args: ReadonlyArray<string>): Effect.Effect<Running, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Process(spawn(file, args, { cwd, stdio: "pipe" }))),
+    (child) => Effect.andThen(child.kill("SIGKILL"), Effect.asVoid(child.ended))
+  )
+
+class Process implements Running {
+  readonly #child: ChildProcess
+  readonly #ended: Promise<Ended>
+  #stdout = ""
+  #stderr = ""
+  #watchers: Array<() => void> = []
+
+  constructor(child: ChildProcess) {
+    this.#child = child
+    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+      this.#stdout += chunk
+      for (const watcher of this.#watchers) watcher()
+    })
+    child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (this.#stderr += chunk))
+    this.#ended = new Promise((resolve, reject) => {
+      child.once("error", reject)
+      child.once("close", (code, signal) => resolve({ code, signal, stdout: this.#stdout, stderr: this.#stderr }))
+    })
+  }
+
+  readonly line = (line: string): Effect.Effect<void> => {
+    const printed = new Promise<void>((resolve) => {
+      const watcher = () => this.#stdout.split("\n").includes(line) && resolve()
+      this.#watchers.push(watcher)
+      watcher()
+    })
+    const early = this.#ended.then((ended) => {
+      throw new Error(`the program ended before it printed ${line}: ${JSON.stringify(ended)}`)
+    })
+    return Effect.promise(() => Promise.race([printed, early]))
+  }
+
+  readonly kill = (signal: NodeJS.Signals): Effect.Effect<void> => Effect.sync(() => void this.#child.kill(signal))
+
+  readonly ended: Effect.Effect<Ended> = Effect.promise(() => this.#ended)
+}
+
+const cwd = Path.resolve(import.meta.dirname, "../..")
+
+/** A Node that cannot strip types itself gets the program from vite, which vitest brings along. */
+const command = (name: string): ReadonlyArray<string> => {
+  const program = Path.join(cwd, "test/programs", `${name}.ts`)
+  if (process.features.typescript) return [program]
+  const require = createRequire(createRequire(import.meta.url).resolve("vitest/package.json"))
+  const vite = pathToFileURL(require.resolve("vite")).href
+  const source =
+    `const { runnerImport } = await import(${JSON.stringify(vite)});` +
+    `await runnerImport(${JSON.stringify(program)}, { configFile: false, logLevel: "error" })`
+  return ["--input-type=module", "--eval", source, "--"]
+}
