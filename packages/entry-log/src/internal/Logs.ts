@@ -62,6 +62,7 @@ export class Scan {
   readonly #payloads: boolean
   #remaining: Array<number> | undefined
   #current: { readonly scanner: LogScanner; readonly logId: number } | undefined
+  #failure: { readonly cause: unknown } | undefined
 
   constructor(logs: Logs, { fromLog = 0, payloads = true }: ScanOptions) {
     this.#logs = logs
@@ -69,17 +70,29 @@ export class Scan {
     this.#payloads = payloads
   }
 
-  /** The next entries, as many as one buffer holds; none at the end. Not called again before it has answered. */
+  /**
+   * The next entries, as many as one buffer holds; none at the end. Not called again before it has answered. What
+   * comes before a failure is answered before it.
+   */
   async next(): Promise<ReadonlyArray<LocatedEntry>> {
-    this.#remaining ??= (await this.#logs.ids()).filter((id) => id >= this.#fromLog)
     const entries: Array<LocatedEntry> = []
+    try {
+      if (this.#failure === undefined) await this.#collectInto(entries)
+    } catch (cause) {
+      this.#failure = { cause }
+    }
+    if (this.#failure !== undefined && entries.length === 0) throw this.#failure.cause
+    return entries
+  }
+
+  async #collectInto(entries: Array<LocatedEntry>): Promise<void> {
+    this.#remaining ??= (await this.#logs.ids()).filter((id) => id >= this.#fromLog)
     while (entries.length === 0) {
       this.#current ??= await this.#open(this.#remaining.shift())
-      if (this.#current === undefined) break
+      if (this.#current === undefined) return
       const { logId, scanner } = this.#current
       if (!(await scanner.advance(this.#collect(logId, entries)))) this.#current = undefined
     }
-    return entries
   }
 
   async #open(logId: number | undefined) {

@@ -1,0 +1,156 @@
+/**
+ * The release: refuse, wait, sync, close; and what becomes of a failed sync.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import * as Fs from "node:fs"
+import { EntryLog, Location } from "../src/index.ts"
+import * as Fixtures from "./fixtures.ts"
+import { bytes, descriptorsIn, entry, reasonOf, tagOf, using } from "./support.ts"
+
+/** Opens a directory in a scope of its own. */
+const open = Effect.fnUntraced(function* (options: EntryLog.Options) {
+  const scope = yield* Scope.make()
+  const log = yield* Scope.provide(EntryLog.make(options), scope)
+  return { log, close: Effect.exit(Scope.close(scope, Exit.void)) }
+})
+
+/** Puts /dev/null, which cannot be synced, in the place of the log that is being written. */
+const breakSync = (directory: string) =>
+  Effect.sync(() => {
+    const [descriptor] = [...descriptorsIn(directory)].find(([, path]) => path.endsWith(".log")) ?? []
+    if (descriptor === undefined) throw new Error("no log is open")
+    Fs.closeSync(descriptor)
+    assert.strictEqual(Fs.openSync("/dev/null", "r+"), descriptor)
+  })
+
+describe("after the release", () => {
+  it.effect.each([false, true])("every operation answers Closed (readOnly: %s)", (readOnly) =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      const { entryId, ledgerId, payload } = entry(1n, 1n, "payload")
+      yield* using({ directory }, (log) => log.append(ledgerId, entryId, payload))
+      const { close, log } = yield* open({ directory, readOnly })
+      yield* close
+      assert.strictEqual(yield* tagOf(log.append(ledgerId, entryId, payload)), "Closed")
+      assert.strictEqual(yield* tagOf(log.appendAll([])), "Closed")
+      assert.strictEqual(yield* tagOf(log.sync), "Closed")
+      assert.strictEqual(yield* tagOf(log.read(ledgerId, entryId, Location.fromLog(0, 1028))), "Closed")
+      assert.strictEqual(yield* tagOf(Stream.runDrain(log.scan())), "Closed")
+      const reason = yield* reasonOf(log.logs)
+      assert.strictEqual(reason._tag, "Closed")
+      assert.include(reason.message, "scope of its Layer")
+    })
+  )
+
+  it.effect("a scan that is still open fails with Closed, and keeps nothing open", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* using({ directory }, (log) =>
+        log.appendAll(Array.from({ length: 100 }, (_, id) => entry(1n, BigInt(id), bytes(10_000))))
+      )
+      const { close, log } = yield* open({ directory })
+      const pull = yield* Stream.toPull(log.scan())
+      assert.isNotEmpty(yield* pull)
+      yield* close
+      assert.strictEqual(descriptorsIn(directory).size, 0)
+      const error = yield* Effect.flip(pull)
+      assert.strictEqual(error._tag === "EntryLogError" ? error.reason._tag : error, "Closed")
+    })
+  )
+
+  it.effect("of a layer, nothing is left open", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* Effect.gen(function* () {
+        const log = yield* EntryLog.EntryLog
+        yield* log.appendAll([entry(1n, 1n)])
+        assert.isAbove(descriptorsIn(directory).size, 0)
+      }).pipe(Effect.provide(Layer.fresh(EntryLog.layer({ directory }))))
+      assert.strictEqual(descriptorsIn(directory).size, 0)
+    })
+  )
+})
+
+describe("an operation whose fiber was interrupted", () => {
+  it.effect("lets its fiber go, and is waited for by the release", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      const entries = Array.from({ length: 400 }, (_, id) => entry(1n, BigInt(id), bytes(100_000, id)))
+      const { close, log } = yield* open({ directory })
+      const fiber = yield* Effect.forkChild(log.appendAll(entries), { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      const written = Fs.existsSync(`${directory}/0.log`) ? Fs.statSync(`${directory}/0.log`).size : 0
+      assert.isBelow(written, 400 * 100_000)
+      assert.isTrue(Exit.isSuccess(yield* close))
+      const scanned = yield* using({ directory, readOnly: true }, (log) => Stream.runCollect(log.scan()))
+      assert.deepStrictEqual(
+        scanned.map(({ entryId, payload }) => [entryId, payload.length, payload[7]]),
+        entries.map(({ entryId, payload }) => [entryId, payload.length, payload[7]])
+      )
+    })
+  )
+})
+
+describe("a sync that fails", () => {
+  it.effect("fails every later sync and append with the same error", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      const { close, log } = yield* open({ directory })
+      yield* log.appendAll([entry(1n, 1n)])
+      yield* breakSync(directory)
+      const error = yield* Effect.flip(log.sync)
+      assert.strictEqual(error.reason._tag, "IOError")
+      assert.strictEqual(yield* Effect.flip(log.sync), error)
+      assert.strictEqual(yield* Effect.flip(log.appendAll([entry(1n, 2n)])), error)
+      yield* close
+    })
+  )
+
+  it.effect("makes the exit a failure, and everything is closed all the same", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      const { close, log } = yield* open({ directory })
+      yield* log.appendAll([entry(1n, 1n)])
+      yield* breakSync(directory)
+      assert.isTrue(Exit.isFailure(yield* close))
+      assert.strictEqual(descriptorsIn(directory).size, 0)
+      assert.strictEqual(yield* tagOf(log.sync), "Closed")
+      // The lock has gone too.
+      yield* using({ directory }, (log) => log.appendAll([entry(1n, 1n)]))
+    })
+  )
+
+  it.effect("as a log is rolled over fails the append, and creates no other log", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      const { close, log } = yield* open({ directory, maxLogSize: 1100 })
+      yield* log.appendAll([entry(1n, 1n, bytes(50))])
+      yield* breakSync(directory)
+      const error = yield* Effect.flip(log.appendAll([entry(1n, 2n, bytes(50))]))
+      assert.strictEqual(error.reason._tag, "IOError")
+      assert.strictEqual(yield* Effect.flip(log.sync), error)
+      assert.isFalse(Fs.existsSync(`${directory}/1.log`))
+      yield* close
+    })
+  )
+})
+
+describe("a sync", () => {
+  it.effect("of nothing, and again, succeeds", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* using({ directory }, (log) =>
+        Effect.gen(function* () {
+          yield* log.sync
+          yield* log.appendAll([entry(1n, 1n)])
+          yield* log.sync
+          yield* Effect.all([log.sync, log.sync, log.appendAll([entry(1n, 2n)]), log.sync], {
+            concurrency: "unbounded"
+          })
+          yield* log.sync
+        })
+      )
+    })
+  )
+})

@@ -1,0 +1,137 @@
+/**
+ * What the tests of this package share: short ways to make and open things, and
+ * to run a program of programs/ in a real process.
+ */
+import { Effect, type Scope } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { EntryId, EntryLog, type EntryLogError, LedgerId } from "../src/index.ts"
+
+/** An entry with a payload. */
+export const entry = (ledgerId: bigint, entryId: bigint, payload: Uint8Array | string = ""): EntryLog.Entry => ({
+  ledgerId: LedgerId.make(ledgerId),
+  entryId: EntryId.make(entryId),
+  payload: typeof payload === "string" ? new TextEncoder().encode(payload) : payload
+})
+
+/** Bytes that differ with their seed and with their place. */
+export const bytes = (length: number, seed = 0): Uint8Array =>
+  Uint8Array.from({ length }, (_, index) => (seed * 31 + index * 7 + (index >> 8)) & 0xff)
+
+/** The entry with a number in a long row of entries of many sizes. */
+export const numbered = (number: number): EntryLog.Entry =>
+  entry(BigInt(number % 5), BigInt(number), bytes((number * 37) % 3000, number))
+
+/** Opens a directory, and closes it after. */
+export const using = <A, E>(
+  options: EntryLog.Options,
+  use: (log: EntryLog.EntryLog["Service"]) => Effect.Effect<A, E, Scope.Scope>
+): Effect.Effect<A, E | EntryLogError.EntryLogError> => Effect.scoped(Effect.flatMap(EntryLog.make(options), use))
+
+/** The reason for which an effect fails; a success is a defect. */
+export const reasonOf = <A, R>(
+  self: Effect.Effect<A, EntryLogError.EntryLogError, R>
+): Effect.Effect<EntryLogError.Reason, never, R> =>
+  Effect.matchEffect(self, {
+    onFailure: (error) => Effect.succeed(error.reason),
+    onSuccess: () => Effect.die(new Error("expected a failure"))
+  })
+
+/** The tag of the reason for which an effect fails. */
+export const tagOf = <A, R>(
+  self: Effect.Effect<A, EntryLogError.EntryLogError, R>
+): Effect.Effect<EntryLogError.Reason["_tag"], never, R> => Effect.map(reasonOf(self), (reason) => reason._tag)
+
+/** The bytes of a log with these entries, as BookKeeper leaves one that is not sealed. */
+export const logBytes = (entries: ReadonlyArray<EntryLog.Entry>): Buffer => {
+  const header = Buffer.alloc(1024)
+  header.write("BKLO", 0, "latin1")
+  header.writeInt32BE(1, 4)
+  return Buffer.concat([header, ...entries.map(entryBytes)])
+}
+
+/** The bytes of an entry in a log; its ids may be any int64. */
+export const entryBytes = (entry: {
+  readonly ledgerId: bigint
+  readonly entryId: bigint
+  readonly payload: Uint8Array
+}): Buffer => {
+  const head = Buffer.alloc(20)
+  head.writeInt32BE(16 + entry.payload.length, 0)
+  head.writeBigInt64BE(entry.ledgerId, 4)
+  head.writeBigInt64BE(entry.entryId, 12)
+  return Buffer.concat([head, entry.payload])
+}
+
+/** The descriptors that this process has in a directory, by number, each with the path of its file. Linux only. */
+export const descriptorsIn = (directory: string): ReadonlyMap<number, string> => {
+  const open = new Map<number, string>()
+  for (const name of Fs.readdirSync("/proc/self/fd")) {
+    const link = `/proc/self/fd/${name}`
+    // The descriptor that lists the others is gone by now.
+    const path = Fs.existsSync(link) ? Fs.readlinkSync(link) : ""
+    if (path.startsWith(directory + Path.sep)) open.set(Number(name), path)
+  }
+  return open
+}
+
+/** A program of programs/ that runs in a process of its own. */
+export interface Program {
+  /** What it has printed up to now, by lines. */
+  readonly printed: () => ReadonlyArray<string>
+  /** Waits until it has printed so many lines, or dies if it ends before. */
+  readonly lines: (count: number) => Effect.Effect<void>
+  readonly kill: Effect.Effect<void>
+  /** Its exit code once it has ended; `null` if it was killed. */
+  readonly ended: Effect.Effect<number | null>
+}
+
+/** Starts a program; one that still runs when the scope closes is killed. */
+export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Program, never, Scope.Scope> =>
+  startCommand(process.execPath, [programPath(name), ...args])
+
+/** Starts a program that cannot write a file longer than some KiB. */
+export const startLimited = (
+  limit: number,
+  name: string,
+  ...args: ReadonlyArray<string>
+): Effect.Effect<Program, never, Scope.Scope> =>
+  startCommand("bash", ["-c", `ulimit -f ${limit} && exec "$@"`, "bash", process.execPath, programPath(name), ...args])
+
+const programPath = (name: string): string => Path.join(import.meta.dirname, "programs", `${name}.ts`)
+
+const startCommand = (file: string, args: ReadonlyArray<string>): Effect.Effect<Program, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => programOf(spawn(file, args, { cwd: import.meta.dirname, stdio: ["ignore", "pipe", "inherit"] }))),
+    (program) => Effect.andThen(program.kill, program.ended)
+  )
+
+const programOf = (child: ChildProcess): Program => {
+  let output = ""
+  let wake: (() => void) | undefined
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    output += chunk
+    wake?.()
+  })
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject)
+    child.once("close", resolve)
+  })
+  const printed = () => output.split("\n").slice(0, -1)
+  return {
+    printed,
+    lines: (count) =>
+      Effect.promise(() =>
+        Promise.race([
+          new Promise<void>((resolve) => {
+            wake = () => printed().length >= count && resolve()
+            wake()
+          }),
+          ended.then((code) => Promise.reject(new Error(`the program ended with code ${code}: ${output}`)))
+        ])
+      ),
+    kill: Effect.sync(() => void child.kill("SIGKILL")),
+    ended: Effect.promise(() => ended)
+  }
+}
