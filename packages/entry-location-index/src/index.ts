@@ -4,4 +4,5 @@
 export { EntryId, LedgerId, Location } from "@effect-bookie/entry-log"
 export * as EntryLocationIndex from "./EntryLocationIndex.ts"
 export * as EntryLocationMetrics from "./EntryLocationMetrics.ts"
+export * as IndexRebuild from "./IndexRebuild.ts"
 export * as LocationPage from "./LocationPage.ts"

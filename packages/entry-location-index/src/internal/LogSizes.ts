@@ -1,0 +1,59 @@
+/**
+ * How large the entry logs of a directory are, to tell how far a scan is.
+ */
+import { EntryLogError, Location } from "@effect-bookie/entry-log"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs/promises"
+import * as Path from "node:path"
+
+/** The sizes of logs, by their ids. */
+export class LogSizes {
+  /** The logs by id, and how many bytes those before each have. */
+  readonly #logs: ReadonlyArray<{ readonly id: number; readonly before: number }>
+  /** How many bytes all logs have. */
+  readonly total: number
+
+  private constructor(sizes: ReadonlyArray<{ readonly id: number; readonly size: number }>) {
+    let total = 0
+    this.#logs = sizes
+      .toSorted((left, right) => left.id - right.id)
+      .map(({ id, size }) => {
+        const before = total
+        total += size
+        return { id, before }
+      })
+    this.total = total
+  }
+
+  /** How many logs there are. */
+  get count(): number {
+    return this.#logs.length
+  }
+
+  /** How many bytes there are up to a location. */
+  upTo(location: Location.Location): number {
+    const logId = Location.logId(location)
+    const before = this.#logs.find(({ id }) => id === logId)?.before ?? 0
+    return Math.min(this.total, before + Location.position(location))
+  }
+
+  /** Reads the sizes of the logs in a directory. */
+  static read(directory: string): Effect.Effect<LogSizes, EntryLogError.EntryLogError> {
+    return Effect.tryPromise({
+      try: async () => {
+        const names = (await Fs.readdir(directory)).filter((name) => logName.test(name))
+        return new LogSizes(
+          await Promise.all(
+            names.map(async (name) => ({
+              id: Number.parseInt(name, 16),
+              size: (await Fs.stat(Path.join(directory, name))).size
+            }))
+          )
+        )
+      },
+      catch: (cause) => EntryLogError.fromSystem(cause, { operation: "rebuild", path: directory })
+    })
+  }
+}
+
+const logName = /^[0-9a-f]+\.log$/
