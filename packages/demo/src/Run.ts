@@ -2,13 +2,11 @@
  * One run of the demo: store, compare, delete, rebuild, and show the gauges.
  */
 import { EntryLocationIndex, IndexRebuild } from "@effect-bookie/entry-location-index"
-import { EntryLog } from "@effect-bookie/entry-log"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
-import * as Stream from "effect/Stream"
 import * as Comparison from "./Comparison.ts"
 import * as Corpus from "./Corpus.ts"
 import * as Ingest from "./Ingest.ts"
