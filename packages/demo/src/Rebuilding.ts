@@ -23,7 +23,17 @@ export const show = Effect.fnUntraced(function* (
   const live = yield* EntryLocationIndex.EntryLocationIndex
   yield* fs.remove(database, { recursive: true, force: true })
   const progress = yield* Progress.start("rebuilt", 1)
-  const summary = yield* IndexRebuild.rebuild({ entryLogs, database, includes: metadata.includes })
+  let done = 0
+  const summary = yield* IndexRebuild.rebuild({
+    entryLogs,
+    database,
+    includes: metadata.includes,
+    onProgress: ({ bytes, totalBytes }) => {
+      const more = bytes / totalBytes - done
+      done += more
+      return progress.advance(more)
+    }
+  })
   const rebuilt = Layer.provide(EntryLocationIndex.layer(), RocksDB.layer({ path: database, readOnly: true }))
   const [left, right] = yield* EntryLocationIndex.EntryLocationIndex.use((index) =>
     compare(live, index, comparison)

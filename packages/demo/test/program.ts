@@ -52,9 +52,9 @@ export class Program {
   /** Waits until the output has a text, or the program has ended. */
   printed(text: string): Effect.Effect<boolean> {
     return Effect.promise(async () => {
-      let ended = false
-      void this.#ended.then(() => (ended = true))
-      while (!ended && !this.output.includes(text)) await new Promise((resolve) => setTimeout(resolve, 10))
+      while (this.#child.exitCode === null && !this.output.includes(text)) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
       return this.output.includes(text)
     })
   }
