@@ -122,7 +122,7 @@ export class EntryLog extends Context.Service<
     /**
      * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
      * written when it comes to them. It fails with `Corruption` where bytes cannot be an entry log's, and with `Closed`
-     * once the entry log is; a torn tail ends only its own log.
+     * once the entry log is; a torn tail ends only its own log. The payloads of one buffer, 256 KiB, share its memory.
      */
     readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
     /** The logs by their ids. Those that are not sealed are scanned for their ledgers. */

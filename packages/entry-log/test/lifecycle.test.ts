@@ -15,14 +15,20 @@ const open = Effect.fnUntraced(function* (options: EntryLog.Options) {
   return { log, close: Effect.exit(Scope.close(scope, Exit.void)) }
 })
 
-/** Puts /dev/null, which cannot be synced, in the place of the log that is being written. */
+/** Puts /dev/null, which cannot be synced, in the place of the log that is being written. Answers how to undo it. */
 const breakSync = (directory: string) =>
   Effect.sync(() => {
-    const [descriptor] = [...descriptorsIn(directory)].find(([, path]) => path.endsWith(".log")) ?? []
-    if (descriptor === undefined) throw new Error("no log is open")
-    Fs.closeSync(descriptor)
-    assert.strictEqual(Fs.openSync("/dev/null", "r+"), descriptor)
+    const [descriptor, path] = [...descriptorsIn(directory)].find(([, path]) => path.endsWith(".log")) ?? []
+    if (descriptor === undefined || path === undefined) throw new Error("no log is open")
+    replace(descriptor, "/dev/null")
+    return Effect.sync(() => replace(descriptor, path))
   })
+
+/** Closes a descriptor and opens another file under its number, which is the lowest that is free. */
+const replace = (descriptor: number, path: string): void => {
+  Fs.closeSync(descriptor)
+  assert.strictEqual(Fs.openSync(path, "r+"), descriptor)
+}
 
 describe("after the release", () => {
   it.effect.each([false, true])("every operation answers Closed (readOnly: %s)", (readOnly) =>
@@ -93,13 +99,14 @@ describe("an operation whose fiber was interrupted", () => {
 })
 
 describe("a sync that fails", () => {
-  it.effect("fails every later sync and append with the same error", () =>
+  it.effect("fails every later sync and append with the same error, although the disk works again", () =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory
       const { close, log } = yield* open({ directory })
       yield* log.appendAll([entry(1n, 1n)])
-      yield* breakSync(directory)
+      const mend = yield* breakSync(directory)
       const error = yield* Effect.flip(log.sync)
+      yield* mend
       assert.strictEqual(error.reason._tag, "IOError")
       assert.strictEqual(yield* Effect.flip(log.sync), error)
       assert.strictEqual(yield* Effect.flip(log.appendAll([entry(1n, 2n)])), error)

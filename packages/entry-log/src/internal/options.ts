@@ -14,7 +14,7 @@ export interface Settings {
   /** Absolute. */
   readonly directory: string
   readonly maxLogSize: number
-  /** Ids included; never more than what fits in a log. */
+  /** Ids included. */
   readonly maxEntrySize: number
   readonly readOnly: boolean
 }
