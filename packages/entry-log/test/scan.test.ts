@@ -182,6 +182,13 @@ describe("the ledgers map of a log", () => {
     ["too many ledgers in the part", (log, map) => log.writeInt32BE(2 ** 31 - 1, map + 20)],
     ["another entry id", (log, map) => log.writeBigInt64BE(-3n, map + 12)],
     ["the same ledger twice", (log, map) => log.writeBigInt64BE(1n, map + 40)],
+    [
+      "the same ledger twice, counted once",
+      (log, map) => {
+        log.writeInt32BE(1, 16)
+        log.writeBigInt64BE(1n, map + 40)
+      }
+    ],
     ["a negative ledger", (log, map) => log.writeBigInt64BE(-1n, map + 40)],
     ["more bytes than the log has", (log, map) => log.writeBigInt64BE(1000n, map + 48)],
     ["fewer bytes than an entry has", (log, map) => log.writeBigInt64BE(0n, map + 48)]
