@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import org.apache.bookkeeper.bookie.Bookie;
 import org.apache.bookkeeper.bookie.BookieImpl;
 import org.apache.bookkeeper.bookie.DefaultEntryLogger;
 import org.apache.bookkeeper.bookie.storage.ldb.DbLedgerStorageDataFormats.LedgerData;
@@ -80,8 +81,17 @@ final class Rebuild {
             out.println();
             out.println("ledger\tlastEntry");
             for (long ledgerId : ledgers) {
-                out.println(ledgerId + "\t" + index.getLastEntryInLedger(ledgerId));
+                out.println(ledgerId + "\t" + lastEntryOf(index, ledgerId));
             }
+        }
+    }
+
+    /** BookKeeper looks below 2^63-1, so it does not find that entry, nor a ledger that has no other one. */
+    private static String lastEntryOf(EntryLocationIndex index, long ledgerId) throws IOException {
+        try {
+            return Long.toString(index.getLastEntryInLedger(ledgerId));
+        } catch (Bookie.NoEntryException missing) {
+            return "-";
         }
     }
 

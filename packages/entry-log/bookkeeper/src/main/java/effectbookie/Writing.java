@@ -39,6 +39,7 @@ final class Writing {
     private final long[] nextEntryIds;
     /** What has been written: ledger id, entry id, location. */
     private final List<long[]> written = new ArrayList<>();
+    private boolean manyLedgers;
 
     private Writing(long seed, boolean direct, PrintStream out) {
         this.random = new Random(seed);
@@ -57,16 +58,20 @@ final class Writing {
         try (LogDirectory logs = new LogDirectory(directory)) {
             Writing writing = new Writing(seed, direct, out);
             out.println(Row.HEADER);
+            // Every fifth seed begins with a log whose ledgers map has two parts.
+            writing.manyLedgers = seed % 5 == 0;
             int starts = 1 + writing.random.nextInt(3);
             for (int start = 0; start < starts; start++) {
                 writing.start(logs);
+                writing.manyLedgers = false;
             }
         }
     }
 
     private void start(LogDirectory logs) throws Exception {
         ServerConfiguration configuration = logs.configuration();
-        configuration.setEntryLogSizeLimit((direct ? 64 : 8) * 1024 + random.nextInt(MAX_LOG_SIZE));
+        configuration.setEntryLogSizeLimit(
+                manyLedgers ? 1024 * 1024 : (direct ? 64 : 8) * 1024 + random.nextInt(MAX_LOG_SIZE));
         // A bookie's default: the file of the next log is created, and empty, before it is needed.
         configuration.setEntryLogFilePreAllocationEnabled(random.nextBoolean());
         if (direct) {
@@ -103,11 +108,19 @@ final class Writing {
     }
 
     private void addEntries(EntryLogger logger) throws IOException {
+        if (manyLedgers) {
+            int ledgers = 10_001 + random.nextInt(5000);
+            for (int ledger = 0; ledger < ledgers; ledger++) {
+                add(logger, 1_000_000 + ledger * 3L, random.nextInt(10), random.nextInt(20));
+            }
+            for (int large = 0; large < 12; large++) {
+                add(logger, 1, large, MAX_PAYLOAD);
+            }
+        }
         int count = random.nextInt(1200);
         for (int index = 0; index < count; index++) {
             long[] ids = nextIds();
-            ByteBuf entry = entry(ids[0], ids[1]);
-            boolean rolledOver = record(logger.addEntry(ids[0], entry), entry);
+            boolean rolledOver = add(logger, ids[0], ids[1], nextSize());
             // The direct logger waits for ever when many small logs are to be sealed at once.
             if (random.nextInt(150) == 0 || direct && rolledOver) {
                 logger.flush();
@@ -128,16 +141,20 @@ final class Writing {
         return new long[] {ledgerIds[ledger], nextEntryIds[ledger]};
     }
 
-    private ByteBuf entry(long ledgerId, long entryId) {
+    private int nextSize() {
         int choice = random.nextInt(200);
-        int size = choice < 10 ? 0 : choice < 190 ? random.nextInt(300) : choice < 199 ? random.nextInt(5000)
+        return choice < 10 ? 0 : choice < 190 ? random.nextInt(300) : choice < 199 ? random.nextInt(5000)
                 : random.nextInt(MAX_PAYLOAD);
-        byte[] payload = new byte[size];
-        random.nextBytes(payload);
-        return Unpooled.buffer(16 + size).writeLong(ledgerId).writeLong(entryId).writeBytes(payload);
     }
 
     /** Says whether the entry is in another log than the one before. */
+    private boolean add(EntryLogger logger, long ledgerId, long entryId, int size) throws IOException {
+        byte[] payload = new byte[size];
+        random.nextBytes(payload);
+        ByteBuf entry = Unpooled.buffer(16 + size).writeLong(ledgerId).writeLong(entryId).writeBytes(payload);
+        return record(logger.addEntry(ledgerId, entry), entry);
+    }
+
     private boolean record(long location, ByteBuf entry) {
         // The logger has read the entry to its end.
         Row row = Row.of(location, entry.readerIndex(0));
