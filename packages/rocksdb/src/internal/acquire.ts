@@ -8,7 +8,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import * as Engine from "../Engine.ts"
 import * as Lifecycle from "../Lifecycle.ts"
 import type { Durability, Options } from "../RocksDB.ts"
@@ -16,6 +17,7 @@ import * as RocksDBError from "../RocksDBError.ts"
 import * as Directory from "./directory.ts"
 import { Operations } from "./Operations.ts"
 import { resolve } from "./options.ts"
+import * as RecoveringDatabase from "./RecoveringDatabase.ts"
 
 /** A database that is open, and the gate in front of it. */
 export interface OpenDatabase {
@@ -26,12 +28,23 @@ export interface OpenDatabase {
   readonly operations: Operations
 }
 
-/** Opens a database in the current scope. */
+/**
+ * Opens a database in the current scope: as a whole, so that a failure half-way leaves nothing open, and in a scope of
+ * its own below it, so that the steps follow one another even where the finalizers around them run at once.
+ */
 export const acquire: (
   options: Options
 ) => Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> = Effect.fnUntraced(function* (
   options: Options
 ) {
+  const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
+  return yield* open(options).pipe(
+    Scope.provide(scope),
+    Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
+  )
+})
+
+const open = Effect.fnUntraced(function* (options: Options) {
   const engine = yield* Engine.Engine
   const settings = yield* resolve(options)
   const directory = yield* Directory.prepare({ ...settings.open, engine: engine.name })
@@ -39,7 +52,9 @@ export const acquire: (
   const operations = new Operations(path)
 
   const native = yield* Effect.acquireRelease(
-    engine.open({ ...settings.open, path }).pipe(Effect.withSpan("RocksDB.open", { attributes: { path } })),
+    RecoveringDatabase.open(engine, { ...settings.open, path }).pipe(
+      Effect.withSpan("RocksDB.open", { attributes: { path } })
+    ),
     (native) => releaseHandle(native, operations)
   )
   yield* Lifecycle.acquired("rocksdb")

@@ -41,6 +41,31 @@ export const runWithFileLimit = (blocks: number, name: string, ...args: Readonly
     )
   )
 
+/** Runs a program with a small file system of its own, such as "12m", at a directory. */
+export const runOnSmallDisk = (
+  size: string,
+  directory: string,
+  name: string,
+  args: ReadonlyArray<string>
+): Effect.Effect<Ended> =>
+  Effect.scoped(
+    Effect.flatMap(
+      startCommand("unshare", [
+        "-rm",
+        "sh",
+        "-c",
+        `mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"`,
+        "sh",
+        size,
+        directory,
+        process.execPath,
+        ...command(name),
+        ...args
+      ]),
+      (child) => child.ended
+    )
+  )
+
 const startCommand = (file: string, args: ReadonlyArray<string>): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => new Process(spawn(file, args, { cwd, stdio: "pipe" }))),

@@ -1,0 +1,186 @@
+/**
+ * An engine's database that takes writes again after the disk was full.
+ *
+ * RocksDB answers every write with the same error once one has found no space,
+ * and neither binding has its `DB::Resume`. So the next write opens the
+ * directory anew, as soon as the device has the room that this needs.
+ *
+ * - Until then writes fail at once, and reads go on.
+ * - While the directory is opened anew, operations wait; a cursor that was open
+ *   fails, because the snapshot that it read is gone.
+ * - Where that fails, the directory is opened for reading, and the next write
+ *   tries once more. Where that fails too, the next operation does.
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs/promises"
+import * as Path from "node:path"
+import type * as Engine from "../Engine.ts"
+import * as RocksDBError from "../RocksDBError.ts"
+
+/** Opens a database with an engine. */
+export const open = (
+  engine: Engine.Engine["Service"],
+  options: Engine.OpenOptions
+): Effect.Effect<Engine.Database, RocksDBError.RocksDBError> =>
+  Effect.contextWith((context) => {
+    const runPromise = Effect.runPromiseWith(context)
+    const reopen = (readOnly: boolean) => runPromise(engine.open({ ...options, readOnly }))
+    return Effect.map(engine.open(options), (native) => new RecoveringDatabase(options.path, native, reopen))
+  })
+
+class RecoveringDatabase implements Engine.Database {
+  readonly #path: string
+  readonly #open: (readOnly: boolean) => Promise<Engine.Database>
+  readonly #cursors = new Set<RecoveringCursor>()
+  /** Absent only where not even an open for reading has succeeded. */
+  #native: Engine.Database | undefined
+  /** What found the disk full, until writes work again. */
+  #full: unknown
+  #inFlight = 0
+  #idle: (() => void) | undefined
+  #recovering: Promise<void> | undefined
+
+  constructor(path: string, native: Engine.Database, open: (readOnly: boolean) => Promise<Engine.Database>) {
+    this.#path = path
+    this.#native = native
+    this.#open = open
+  }
+
+  getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
+    this.use((native) => native.getMany(keys))
+
+  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> =>
+    this.#change((native) => native.write(operations, sync))
+
+  compact = (interval: Engine.Interval): Promise<void> => this.#change((native) => native.compact(interval))
+
+  syncWal = (): Promise<void> => this.use((native) => native.syncWal())
+
+  property = (name: string): Promise<string | undefined> => this.use((native) => native.property(name))
+
+  cursor = (options: Engine.CursorOptions): Engine.Cursor => {
+    const cursor: RecoveringCursor = new RecoveringCursor(this, options, () => this.#cursors.delete(cursor))
+    this.#cursors.add(cursor)
+    return cursor
+  }
+
+  close = async (): Promise<void> => {
+    await this.#recovering?.catch(() => {})
+    await this.#native?.close()
+  }
+
+  /** Runs with the native database, which stays until then. */
+  use<A>(run: (native: Engine.Database) => Promise<A>): Promise<A> {
+    if (this.#recovering !== undefined) return this.#recovering.catch(() => {}).then(() => this.use(run))
+    if (this.#native === undefined) return this.#recover().then(() => this.use(run))
+    return this.#count(this.#native, run)
+  }
+
+  /** Runs something that a full disk keeps from working, once there is room. */
+  async #change(run: (native: Engine.Database) => Promise<void>): Promise<void> {
+    if (this.#full !== undefined) await this.#recover()
+    if (this.#full !== undefined) throw this.#full
+    await this.use(run)
+  }
+
+  async #count<A>(native: Engine.Database, run: (native: Engine.Database) => Promise<A>): Promise<A> {
+    this.#inFlight += 1
+    try {
+      return await run(native)
+    } catch (cause) {
+      if (this.#isNoSpace(cause)) this.#full ??= cause
+      throw cause
+    } finally {
+      this.#inFlight -= 1
+      if (this.#inFlight === 0) this.#idle?.()
+    }
+  }
+
+  #recover(): Promise<void> {
+    this.#recovering ??= this.#reopen().finally(() => {
+      this.#recovering = undefined
+    })
+    return this.#recovering
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#native !== undefined && !(await hasRoom(this.#path))) return
+    for (const cursor of this.#cursors) await cursor.fail(this.#full)
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+    this.#idle = undefined
+    const before = this.#native
+    this.#native = undefined
+    await before?.close()
+    try {
+      this.#native = await this.#open(false)
+      this.#full = undefined
+    } catch (cause) {
+      this.#full = cause
+      this.#native = await this.#open(true)
+    }
+  }
+
+  #isNoSpace(cause: unknown): boolean {
+    return RocksDBError.fromNative(cause, { operation: "write", path: this.#path }).reason._tag === "NoSpace"
+  }
+}
+
+/** A cursor that knows when its native iterator has been ended under it. */
+class RecoveringCursor implements Engine.Cursor {
+  readonly #database: RecoveringDatabase
+  readonly #options: Engine.CursorOptions
+  readonly #onEnd: () => void
+  #cursor: Engine.Cursor | undefined
+  #reading: Promise<unknown> = Promise.resolve()
+  #failure: { readonly cause: unknown } | undefined
+
+  constructor(database: RecoveringDatabase, options: Engine.CursorOptions, onEnd: () => void) {
+    this.#database = database
+    this.#options = options
+    this.#onEnd = onEnd
+  }
+
+  next = (): Promise<ReadonlyArray<Engine.Entry>> =>
+    this.#database.use((native) => {
+      if (this.#failure !== undefined) throw this.#failure.cause
+      this.#cursor ??= native.cursor(this.#options)
+      const reading = this.#cursor.next()
+      this.#reading = reading
+      return reading
+    })
+
+  end = async (): Promise<void> => {
+    this.#onEnd()
+    const cursor = this.#cursor
+    this.#cursor = undefined
+    await cursor?.end()
+  }
+
+  /** Ends the native iterator once its read under way has come back; later reads fail. */
+  async fail(cause: unknown): Promise<void> {
+    this.#failure = { cause }
+    await this.#reading.catch(() => {})
+    await this.end()
+  }
+}
+
+/**
+ * Whether the directory can be opened anew: that flushes what the log files hold, and creates some small files. What
+ * RocksDB has reserved for a file and not filled comes back when it closes.
+ */
+const hasRoom = async (path: string): Promise<boolean> => {
+  const { bavail, bsize } = await Fs.statfs(path)
+  let room = bavail * bsize - smallFilesSize
+  for (const name of await Fs.readdir(path)) {
+    const { blocks, size } = await Fs.stat(Path.join(path, name))
+    room += Math.max(0, blocks * statBlockSize - size)
+    if (name.endsWith(".log")) room -= size
+  }
+  return room >= 0
+}
+
+/** In bytes. */
+const smallFilesSize = 1024 * 1024
+
+/** The unit of `blocks` in what `stat` answers, whatever the file system's own is. */
+const statBlockSize = 512

@@ -1,0 +1,4 @@
+import { LevelEngine } from "@effect-bookie/rocksdb"
+import * as NoSpace from "./noSpace.ts"
+
+NoSpace.suite(LevelEngine.name)

@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Engine, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
+import * as NoSpace from "./noSpace.ts"
+import { bytes, text } from "./support/bytes.ts"
+import { temporaryDirectory } from "./support/directory.ts"
+import { reasonOf } from "./support/failure.ts"
+
+NoSpace.suite(NativeEngine.name)
+
+describe("a database that cannot be opened anew", () => {
+  it.effect("is read on, and takes writes once it can", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      const disk = { isFull: false, refusesOpens: false }
+      const database = yield* RocksDB.make({ path }).pipe(Effect.provideService(Engine.Engine, yield* onDisk(disk)))
+      yield* database.put(bytes("a"), bytes("1"))
+      disk.isFull = true
+      assert.strictEqual((yield* reasonOf(database.put(bytes("b"), bytes("2"))))._tag, "NoSpace")
+      disk.isFull = false
+      disk.refusesOpens = true
+      assert.strictEqual((yield* reasonOf(database.put(bytes("b"), bytes("2"))))._tag, "NoSpace")
+      assert.strictEqual(text(yield* database.get(bytes("a"))), "1")
+      disk.refusesOpens = false
+      yield* database.put(bytes("b"), bytes("2"))
+      assert.strictEqual(text(yield* database.get(bytes("a"))), "1")
+      assert.strictEqual(text(yield* database.get(bytes("b"))), "2")
+    })
+  )
+})
+
+/** The real engine, on a disk that says that it is full when it is told to. */
+const onDisk = (disk: { readonly isFull: boolean; readonly refusesOpens: boolean }) =>
+  Effect.map(Effect.provide(Engine.Engine, NativeEngine.layer), (engine) =>
+    Engine.Engine.of({
+      name: engine.name,
+      open: (options) =>
+        Effect.map(
+          disk.refusesOpens && !options.readOnly ? Effect.die(noSpace()) : engine.open(options),
+          (database): Engine.Database => ({
+            getMany: database.getMany,
+            write: (operations, sync) => (disk.isFull ? Promise.reject(noSpace()) : database.write(operations, sync)),
+            cursor: database.cursor,
+            property: database.property,
+            compact: database.compact,
+            syncWal: database.syncWal,
+            close: database.close
+          })
+        )
+    })
+  )
+
+const noSpace = () => new Error("While appending to file: No space left on device")

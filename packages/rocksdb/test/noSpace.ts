@@ -1,0 +1,38 @@
+/**
+ * What a full disk does to a database, on a real small file system: a tmpfs in
+ * a mount namespace of its own, which Linux lets root make, and most users.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawnSync } from "node:child_process"
+import { temporaryDirectory } from "./support/directory.ts"
+import * as Program from "./support/program.ts"
+
+const canMount = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0
+if (!canMount && process.env.CI) throw new Error("The tests of a full disk need a Linux that lets them mount a tmpfs.")
+
+/** The tests of a full disk, with the engine of a name. */
+export const suite = (engine: string): void =>
+  describe.skipIf(!canMount)(`${engine} on a full disk`, () => {
+    it.live("writes answer NoSpace and reads go on; writes work again once there is room, and nothing is lost", () =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const { code, stderr, stdout } = yield* Program.runOnSmallDisk("24m", directory, "full-disk", [
+          engine,
+          `${directory}/database`,
+          `${directory}/filler`
+        ])
+        assert.strictEqual(code, 0, stderr)
+        const seen = JSON.parse(stdout)
+        assert.strictEqual(seen.full, "NoSpace")
+        assert.strictEqual(seen.stillFull, "NoSpace")
+        assert.isAbove(seen.beforeRoom, 10)
+        assert.strictEqual(seen.readable, seen.beforeRoom)
+        assert.strictEqual(seen.freed, "ok")
+        assert.strictEqual(seen.again, "ok")
+        assert.strictEqual(seen.acknowledged, seen.beforeRoom + 2)
+        assert.strictEqual(seen.readableAfter, seen.acknowledged)
+        assert.strictEqual(seen.streamed, "NoSpace")
+      })
+    )
+  })
