@@ -1,0 +1,4 @@
+import { NativeEngine } from "@effect-bookie/rocksdb"
+import * as Closing from "./closing.ts"
+
+Closing.suite("NativeEngine", NativeEngine.layer)
