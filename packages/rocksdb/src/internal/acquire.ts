@@ -17,6 +17,7 @@ import * as RocksDBError from "../RocksDBError.ts"
 import * as Directory from "./directory.ts"
 import { Operations } from "./Operations.ts"
 import { resolve } from "./options.ts"
+import * as RecoveringDatabase from "./RecoveringDatabase.ts"
 
 /** A database that is open, and the gate in front of it. */
 export interface OpenDatabase {
@@ -51,7 +52,9 @@ const open = Effect.fnUntraced(function* (options: Options) {
   const operations = new Operations(path)
 
   const native = yield* Effect.acquireRelease(
-    engine.open({ ...settings.open, path }).pipe(Effect.withSpan("RocksDB.open", { attributes: { path } })),
+    RecoveringDatabase.open(engine, { ...settings.open, path }).pipe(
+      Effect.withSpan("RocksDB.open", { attributes: { path } })
+    ),
     (native) => releaseHandle(native, operations)
   )
   yield* Lifecycle.acquired("rocksdb")
