@@ -12,7 +12,7 @@ const canMount = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "
 if (!canMount && process.env.CI) throw new Error("The tests of a full disk need a Linux that lets them mount a tmpfs.")
 
 /** The tests of a full disk, with the engine of a name. */
-export const suite = (engine: string): void =>
+export const suite = (engine: string): void => {
   describe.skipIf(!canMount)(`${engine} on a full disk`, () => {
     it.live("writes answer NoSpace and reads go on; writes work again once there is room, and nothing is lost", () =>
       Effect.gen(function* () {
@@ -36,3 +36,4 @@ export const suite = (engine: string): void =>
       })
     )
   })
+}
