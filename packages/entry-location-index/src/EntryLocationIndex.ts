@@ -20,9 +20,10 @@ import * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Arguments from "./internal/arguments.ts"
 import { Changes } from "./internal/Changes.ts"
@@ -138,17 +139,12 @@ export const make: (
   options?: Options | undefined
 ) => Effect.Effect<EntryLocationIndex["Service"], RocksDBError.RocksDBError, Scope.Scope | RocksDB.RocksDB> =
   Effect.fnUntraced(function* (options?: Options | undefined) {
-    const database = yield* RocksDB.RocksDB
-    const settings = yield* resolve(options ?? {}, database.path)
-    const store = yield* Store.open(database, settings)
-    const gate = new Gate(database.path)
-    yield* Lifecycle.scoped("entry-location-index", Effect.void, Effect.void)
-    const compactor = yield* Compactor.make(database, settings.compactionInterval)
-    const committer = yield* Committer.make(database.path, (changes) =>
-      Effect.map(store.commit(changes), (deletedLedgers) => compactor.add(deletedLedgers))
+    // A scope of its own, so that its steps follow one another even where the finalizers around them run at once.
+    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
+    return yield* open(options ?? {}).pipe(
+      Scope.provide(scope),
+      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
     )
-    yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
-    return service(gate, store, committer)
   })
 
 /** Provides the index of the database. */
@@ -156,6 +152,21 @@ export const layer = (
   options?: Options | undefined
 ): Layer.Layer<EntryLocationIndex, RocksDBError.RocksDBError, RocksDB.RocksDB> =>
   Layer.effect(EntryLocationIndex, make(options))
+
+/** The steps of the release, in the opposite order: refuse what is new, commit what was accepted, stop compacting. */
+const open = Effect.fnUntraced(function* (options: Options) {
+  const database = yield* RocksDB.RocksDB
+  const settings = yield* resolve(options, database.path)
+  const store = yield* Store.open(database, settings)
+  const gate = new Gate(database.path)
+  yield* Lifecycle.scoped("entry-location-index", Effect.void, Effect.void)
+  const compactor = yield* Compactor.make(database, settings.compactionInterval)
+  const committer = yield* Committer.make(database.path, (changes) =>
+    Effect.map(store.commit(changes), (deletedLedgers) => compactor.add(deletedLedgers))
+  )
+  yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
+  return service(gate, store, committer)
+})
 
 interface Settings extends Store.Settings {
   readonly compactionInterval: Duration.Duration

@@ -137,9 +137,11 @@ const setWords = (page: LocationPage, slot: number, low: number, high: number): 
 
 /** Makes room to spare, so that a page which is filled slot by slot is copied a few times only. */
 const grow = (page: LocationPage, length: number): void => {
-  const capacity = Math.min(slotCount, Math.max(length, page.length * 2))
-  page.words = resize(page, capacity)
+  page.words = resize(page, Math.min(slotCount, Math.max(length, smallest, page.length * 4)))
 }
+
+/** How many slots a page has room for at first: as many as V8 keeps in its own heap, where an array costs little. */
+const smallest = 8
 
 /** The words of a page in an array of their own, for so many slots. */
 const resize = (page: LocationPage, slots: number): Int32Array<ArrayBuffer> => {

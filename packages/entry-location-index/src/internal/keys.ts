@@ -6,9 +6,9 @@
  * - `01`, ledger id (8 bytes, big-endian): the record of a ledger
  * - `02`, ledger id, page number (8 bytes each, big-endian): a page
  */
-import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
+import * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type { RocksDB } from "@effect-bookie/rocksdb"
-import type { MapKey } from "./words.ts"
+import * as Words from "./words.ts"
 
 /** The key of the metadata record. */
 export const metadata: Uint8Array = Uint8Array.of(0x00)
@@ -26,22 +26,17 @@ export const allPages: RocksDB.Range = { gte: Uint8Array.of(0x02), lt: Uint8Arra
 export const ledger = (ledgerId: bigint): Uint8Array => {
   const key = new Uint8Array(ledgerKeyLength)
   key[0] = 0x01
-  viewOf(key).setBigUint64(1, ledgerId)
+  Words.write(key, 1, ledgerId)
   return key
 }
 
 /** The key of a page. */
-export const page = (ledgerId: bigint, page: MapKey): Uint8Array => {
+export const page = (ledgerId: bigint, page: Words.MapKey): Uint8Array => {
   const key = new Uint8Array(pageKeyLength)
   key[0] = 0x02
-  const view = viewOf(key)
-  view.setBigUint64(1, ledgerId)
-  if (typeof page === "number") {
-    view.setUint32(9, Math.floor(page / 0x1_0000_0000))
-    view.setUint32(13, page % 0x1_0000_0000)
-  } else {
-    view.setBigUint64(9, page)
-  }
+  Words.write(key, 1, ledgerId)
+  if (typeof page === "number") Words.writeHalves(key, 9, Math.floor(page / 0x1_0000_0000), page % 0x1_0000_0000)
+  else Words.write(key, 9, page)
   return key
 }
 
@@ -55,33 +50,29 @@ export const pagesOf = (
 })
 
 /** The ledger id in the key of a ledger's record, or `undefined` if it is no such key. */
-export const ledgerIdIn = (key: Uint8Array): LedgerId | undefined =>
+export const ledgerIdIn = (key: Uint8Array): LedgerId.LedgerId | undefined =>
   key.length === ledgerKeyLength ? idAt(key, 1) : undefined
 
 /** The ledger id in the key of a page, or `undefined` if it is no such key. */
-export const pageLedgerIdIn = (key: Uint8Array): LedgerId | undefined =>
+export const pageLedgerIdIn = (key: Uint8Array): LedgerId.LedgerId | undefined =>
   key.length === pageKeyLength ? idAt(key, 1) : undefined
 
 /** The page number in the key of a page, or `undefined` if it is no such key. */
-export const pageNumberIn = (key: Uint8Array): MapKey | undefined => {
+export const pageNumberIn = (key: Uint8Array): Words.MapKey | undefined => {
   if (key.length !== pageKeyLength) return undefined
-  const number = viewOf(key).getBigUint64(9)
-  if (number > maxPageNumber) return undefined
+  const number = Words.read(key, 9)
+  if (number < 0n || number > maxPageNumber) return undefined
   return number < firstLargePage ? Number(number) : number
 }
 
 const ledgerKeyLength = 9
 const pageKeyLength = 17
-const maxId = 0x7fff_ffff_ffff_ffffn
-const maxPageNumber = maxId >> 8n
+const maxPageNumber = 0x7fff_ffff_ffff_ffffn >> 8n
 
 /** The page of entry 2^53. */
 const firstLargePage = 0x20_0000_0000_0000n >> 8n
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-const idAt = (key: Uint8Array, at: number): LedgerId | undefined => {
-  const id = viewOf(key).getBigUint64(at)
-  // In the range of an id, which is all that the brand says.
-  return id <= maxId ? (id as LedgerId) : undefined
+const idAt = (key: Uint8Array, at: number): LedgerId.LedgerId | undefined => {
+  const id = Words.read(key, at)
+  return LedgerId.is(id) ? id : undefined
 }

@@ -10,6 +10,7 @@
  * what to subtract without reading a page.
  */
 import * as EntryId from "@effect-bookie/entry-log/EntryId"
+import * as Words from "./words.ts"
 
 /** The version of the records and of the pages together. */
 export const formatVersion = 1
@@ -30,7 +31,7 @@ export type Metadata =
 export const encodeMetadata = (entries: number): Uint8Array => {
   const bytes = new Uint8Array(9)
   bytes[0] = formatVersion
-  viewOf(bytes).setBigUint64(1, BigInt(entries))
+  Words.write(bytes, 1, BigInt(entries))
   return bytes
 }
 
@@ -39,32 +40,26 @@ export const decodeMetadata = (bytes: Uint8Array): Metadata => {
   const version = bytes[0]
   if (version === undefined) return { _tag: "Malformed" }
   if (version !== formatVersion) return { _tag: "OtherVersion", version }
-  const entries = bytes.length === 9 ? viewOf(bytes).getBigUint64(1) : undefined
-  return entries === undefined || entries > maxCount
-    ? { _tag: "Malformed" }
-    : { _tag: "Metadata", entries: Number(entries) }
+  const entries = bytes.length === 9 ? Words.read(bytes, 1) : -1n
+  return entries < 0n || entries > maxCount ? { _tag: "Malformed" } : { _tag: "Metadata", entries: Number(entries) }
 }
 
 /** The bytes of a ledger's record. */
 export const encodeLedger = ({ entries, lastEntry }: LedgerRecord): Uint8Array => {
   const bytes = new Uint8Array(16)
-  const view = viewOf(bytes)
-  view.setBigUint64(0, BigInt(entries))
-  view.setBigUint64(8, lastEntry)
+  Words.write(bytes, 0, BigInt(entries))
+  Words.write(bytes, 8, lastEntry)
   return bytes
 }
 
 /** Reads a ledger's record; `undefined` if no index wrote it. */
 export const decodeLedger = (bytes: Uint8Array): LedgerRecord | undefined => {
   if (bytes.length !== 16) return undefined
-  const view = viewOf(bytes)
-  const entries = view.getBigUint64(0)
-  const lastEntry = view.getBigUint64(8)
-  if (entries === 0n || entries > maxCount || !EntryId.is(lastEntry) || entries > lastEntry + 1n) return undefined
+  const entries = Words.read(bytes, 0)
+  const lastEntry = Words.read(bytes, 8)
+  if (entries <= 0n || entries > maxCount || !EntryId.is(lastEntry) || entries > lastEntry + 1n) return undefined
   return { entries: Number(entries), lastEntry }
 }
 
 /** No index holds more entries than a number can count. */
 const maxCount = BigInt(Number.MAX_SAFE_INTEGER)
-
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -32,6 +32,24 @@ export const join = (high: number, low: number): bigint => {
   return scratch[0] ?? 0n
 }
 
+/** Writes an id into 8 bytes, big-endian. */
+export const write = (bytes: Uint8Array, at: number, id: bigint): void => writeHalves(bytes, at, high(id), low(id))
+
+/** Writes the halves of an id into 8 bytes, big-endian. Cheaper than making a `DataView` for each few bytes. */
+export const writeHalves = (bytes: Uint8Array, at: number, high: number, low: number): void => {
+  bytes[at] = high >>> 24
+  bytes[at + 1] = high >>> 16
+  bytes[at + 2] = high >>> 8
+  bytes[at + 3] = high
+  bytes[at + 4] = low >>> 24
+  bytes[at + 5] = low >>> 16
+  bytes[at + 6] = low >>> 8
+  bytes[at + 7] = low
+}
+
+/** Reads 8 bytes, big-endian, of which there must be as many; negative if the upper bit is set. */
+export const read = (bytes: Uint8Array, at: number): bigint => join(wordAt(bytes, at), wordAt(bytes, at + 4))
+
 /** An id as the key of a `Map`: a number where it is exact. */
 export type MapKey = number | bigint
 
@@ -40,3 +58,6 @@ export const mapKey = (id: bigint): MapKey => {
   const upper = high(id)
   return upper < 0x20_0000 ? upper * 0x1_0000_0000 + (low(id) >>> 0) : id
 }
+
+const wordAt = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)

@@ -1,0 +1,312 @@
+/**
+ * Commits: shared by those who come at the same time, atomic, and gone without
+ * a trace if they fail.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { NativeEngine } from "@effect-bookie/rocksdb"
+import { Probe } from "../../rocksdb/test/support/Probe.ts"
+import { EntryId, EntryLocationIndex, LedgerId, Location } from "../src/index.ts"
+import {
+  entry,
+  everything,
+  FailingEngine,
+  type Index,
+  layer,
+  range,
+  reasonOf,
+  tagOf,
+  temporaryDirectory,
+  using
+} from "./support.ts"
+
+const ledger = LedgerId.make
+
+const add = (index: Index, { entryId, ledgerId, location }: EntryLocationIndex.EntryLocation) =>
+  index.addLocation(ledgerId, entryId, location)
+
+/** Runs a test with an index on an engine whose writes can be refused. */
+const withFailingEngine = (
+  body: (index: Index, engine: FailingEngine) => Effect.Effect<void, unknown>,
+  options?: EntryLocationIndex.Options
+) =>
+  Effect.gen(function* () {
+    const path = yield* temporaryDirectory
+    const engine = new FailingEngine()
+    yield* EntryLocationIndex.EntryLocationIndex.use((index) => body(index, engine)).pipe(
+      Effect.provide(layer(path, options, engine.layer))
+    )
+  }).pipe(Effect.scoped)
+
+/** Runs a test with an index on an engine whose calls can be held back. */
+const withProbe = (body: (index: Index, probe: Probe) => Effect.Effect<void, unknown>) =>
+  Effect.gen(function* () {
+    const path = yield* temporaryDirectory
+    const probe = new Probe()
+    const engine = Layer.provide(probe.layer, NativeEngine.layer)
+    yield* EntryLocationIndex.EntryLocationIndex.use((index) => body(index, probe)).pipe(
+      Effect.provide(layer(path, undefined, engine))
+    )
+  }).pipe(Effect.scoped)
+
+/** Whether each write of one added entry is to be synced. */
+const syncs = (options: EntryLocationIndex.Options) =>
+  Effect.gen(function* () {
+    const path = yield* temporaryDirectory
+    const seen: Array<boolean> = []
+    const engine = new FailingEngine((sync) => seen.push(sync))
+    yield* EntryLocationIndex.EntryLocationIndex.use((index) => add(index, entry(1n, 1n, 1n))).pipe(
+      Effect.provide(layer(path, options, engine.layer))
+    )
+    return seen
+  })
+
+describe("a commit", () => {
+  it.effect("is shared by those who come at the same time, and all of them are answered", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        const all = range(1n, 0, 1000)
+        yield* Effect.forEach(all, (one) => add(index, one), { concurrency: "unbounded" })
+        assert.isAtMost(engine.writes.length, 3)
+        assert.deepStrictEqual(yield* everything(index), all)
+        assert.strictEqual(yield* index.entryCount, 1000n)
+      })
+    )
+  )
+
+  it.effect("of more callers than may wait is shared too", () =>
+    withFailingEngine(
+      (index, engine) =>
+        Effect.gen(function* () {
+          const all = range(1n, 0, 20_000)
+          yield* Effect.forEach(all, (one) => add(index, one), { concurrency: "unbounded" })
+          assert.isAtMost(engine.writes.length, 40)
+          assert.strictEqual(yield* index.entryCount, 20_000n)
+        }),
+      { durability: "buffered" }
+    )
+  )
+
+  it.effect("keeps the order of what it shares", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        yield* index.addLocations(range(7n, 0, 600))
+        engine.writes = []
+        const one = (location: bigint) => add(index, entry(7n, 1n, location))
+        yield* Effect.all(
+          [
+            one(1n),
+            index.deleteLedger(ledger(7n)),
+            one(2n),
+            one(3n),
+            index.deleteLedger(ledger(8n)),
+            add(index, entry(8n, 1n, 4n))
+          ],
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(engine.writes.length, 1)
+        assert.deepStrictEqual(yield* everything(index), [entry(7n, 1n, 3n), entry(8n, 1n, 4n)])
+        assert.strictEqual(yield* index.entryCount, 2n)
+      })
+    )
+  )
+
+  it.effect("of any size is one write", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        yield* index.addLocations(range(1n, 0, 300_000))
+        assert.strictEqual(engine.writes.length, 1)
+        assert.strictEqual(yield* index.entryCount, 300_000n)
+      })
+    )
+  )
+
+  it.effect("goes on when the caller that asked for it is interrupted", () =>
+    withProbe((index, probe) =>
+      Effect.gen(function* () {
+        const release = probe.hold("write")
+        const fiber = yield* Effect.forkChild(add(index, entry(1n, 1n, 1n)))
+        yield* probe.until("begin write")
+        yield* Fiber.interrupt(fiber)
+        release()
+        yield* add(index, entry(1n, 2n, 2n))
+        assert.deepStrictEqual(yield* everything(index), [entry(1n, 1n, 1n), entry(1n, 2n, 2n)])
+      })
+    )
+  )
+
+  it.effect("is not visible in memory before it has been acknowledged, and is as soon as it has", () =>
+    withProbe((index, probe) =>
+      Effect.gen(function* () {
+        yield* index.addLocations(range(1n, 0, 5))
+        const release = probe.hold("write")
+        const fiber = yield* Effect.forkChild(add(index, entry(1n, 5n, 5n)))
+        while (probe.only("write").length < 3) yield* Effect.yieldNow
+        assert.isUndefined(yield* index.getLocation(ledger(1n), EntryId.make(5n)))
+        assert.strictEqual(yield* index.getLastEntryInLedger(ledger(1n)), EntryId.make(4n))
+        assert.strictEqual(yield* index.entryCount, 5n)
+        release()
+        yield* Fiber.join(fiber)
+        assert.strictEqual(yield* index.getLocation(ledger(1n), EntryId.make(5n)), Location.make(5n))
+        assert.strictEqual(yield* index.getLastEntryInLedger(ledger(1n)), EntryId.make(5n))
+        assert.strictEqual(yield* index.entryCount, 6n)
+      })
+    )
+  )
+
+  it.effect("is synced before it is acknowledged unless it is buffered", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* syncs({}), [true])
+      assert.deepStrictEqual(yield* syncs({ durability: "sync" }), [true])
+      assert.deepStrictEqual(yield* syncs({ durability: "buffered" }), [false])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a write that fails", () => {
+  it.effect("leaves nothing behind, and the next one works", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        const before = [...range(1n, 0, 300), ...range(2n, 0, 10)]
+        yield* index.addLocations(before)
+        const unchanged = Effect.gen(function* () {
+          assert.deepStrictEqual(yield* everything(index), before)
+          assert.strictEqual(yield* index.entryCount, 310n)
+          assert.strictEqual(yield* index.getLastEntryInLedger(ledger(1n)), EntryId.make(299n))
+          assert.isUndefined(yield* index.getLastEntryInLedger(ledger(3n)))
+          assert.deepStrictEqual(yield* index.getLocations([...before, entry(1n, 300n, 0n), entry(3n, 0n, 0n)]), [
+            ...before.map(({ location }) => location),
+            undefined,
+            undefined
+          ])
+        })
+        engine.refuse(2, "IO error: No space left on device")
+        assert.strictEqual(
+          yield* tagOf(index.addLocations([entry(1n, 5n, 77n), entry(1n, 300n, 1n), entry(3n, 0n, 1n)])),
+          "NoSpace"
+        )
+        yield* unchanged
+        assert.strictEqual(yield* tagOf(index.deleteLedgers([ledger(1n), ledger(2n)])), "NoSpace")
+        yield* unchanged
+        yield* index.addLocation(ledger(1n), EntryId.make(300n), Location.make(1n))
+        yield* index.deleteLedger(ledger(2n))
+        assert.deepStrictEqual(yield* everything(index), [...range(1n, 0, 300), entry(1n, 300n, 1n)])
+        assert.strictEqual(yield* index.entryCount, 301n)
+      })
+    )
+  )
+
+  it.effect("fails every caller that shared it, and none of their entries is there", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        engine.refuse(1, "IO error: it broke")
+        const tags = yield* Effect.forEach(range(1n, 0, 50), (one) => tagOf(add(index, one)), {
+          concurrency: "unbounded"
+        })
+        assert.deepStrictEqual(new Set(tags), new Set(["IOError"]))
+        assert.strictEqual(yield* index.entryCount, 0n)
+        assert.deepStrictEqual(yield* everything(index), [])
+      })
+    )
+  )
+
+  it.effect("but was done all the same leaves the count and the lookups as exact as the database is", () =>
+    withProbe((index, probe) =>
+      Effect.gen(function* () {
+        yield* index.addLocations(range(1n, 0, 10))
+        // As when the sync of the log fails after the batch has been written.
+        probe.fail("write", "IO error: fdatasync")
+        assert.strictEqual(yield* tagOf(index.addLocations([entry(1n, 3n, 7n), entry(1n, 10n, 8n)])), "IOError")
+        const found = yield* everything(index)
+        assert.strictEqual(yield* index.entryCount, BigInt(found.length))
+        assert.deepStrictEqual(
+          yield* index.getLocations(found),
+          found.map(({ location }) => location)
+        )
+        assert.strictEqual(yield* index.getLastEntryInLedger(ledger(1n)), found.at(-1)?.entryId)
+      })
+    )
+  )
+})
+
+describe("a batch", () => {
+  it.effect("is empty and can be used again once it has been committed", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        const batch = yield* index.makeBatch
+        for (const { entryId, ledgerId, location } of range(1n, 0, 5)) batch.add(ledgerId, entryId, location)
+        assert.strictEqual(batch.size, 5)
+        assert.strictEqual(yield* index.entryCount, 0n)
+        yield* batch.commit
+        assert.strictEqual(batch.size, 0)
+        batch.add(ledger(2n), EntryId.make(1n), Location.make(1n))
+        yield* batch.commit
+        assert.deepStrictEqual(yield* everything(index), [...range(1n, 0, 5), entry(2n, 1n, 1n)])
+        assert.strictEqual(engine.writes.length, 2)
+      })
+    )
+  )
+
+  it.effect("whose commit failed can be committed again, with what was added since", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        const batch = yield* index.makeBatch
+        for (const { entryId, ledgerId, location } of range(1n, 0, 5)) batch.add(ledgerId, entryId, location)
+        engine.refuse(1, "IO error: No space left on device")
+        const { _tag } = yield* reasonOf(batch.commit)
+        assert.strictEqual(_tag, "NoSpace")
+        assert.strictEqual(batch.size, 5)
+        batch.add(ledger(1n), EntryId.make(2n), Location.make(9n))
+        yield* batch.commit
+        assert.deepStrictEqual(
+          yield* everything(index),
+          range(1n, 0, 5).map((one) => (one.entryId === 2n ? entry(1n, 2n, 9n) : one))
+        )
+        assert.strictEqual(batch.size, 0)
+      })
+    )
+  )
+
+  it.effect("with an id out of range fails each time it is committed, and adds nothing", () =>
+    Effect.scoped(
+      Effect.flatMap(temporaryDirectory, (path) =>
+        using(path, (index) =>
+          Effect.gen(function* () {
+            const batch = yield* index.makeBatch
+            batch.add(ledger(1n), EntryId.make(1n), Location.make(1n))
+            batch.add(ledger(1n), -1n as EntryId.EntryId, Location.make(1n))
+            assert.strictEqual(yield* tagOf(batch.commit), "InvalidArgument")
+            assert.strictEqual(yield* tagOf(batch.commit), "InvalidArgument")
+            assert.strictEqual(yield* index.entryCount, 0n)
+          })
+        )
+      )
+    )
+  )
+})
+
+describe("a page that is read while a commit changes it", () => {
+  it.effect("does not take the place of the newer one in memory", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      yield* using(path, (index) => index.addLocations(range(1n, 0, 5)))
+      const probe = new Probe()
+      const engine = Layer.provide(probe.layer, NativeEngine.layer)
+      yield* EntryLocationIndex.EntryLocationIndex.use((index) =>
+        Effect.gen(function* () {
+          // With the ledger's record in memory the delete needs no read, so only the reader's answer is held back.
+          yield* index.getLastEntryInLedger(ledger(1n))
+          const release = probe.hold("getMany")
+          const reader = yield* Effect.forkChild(index.getLocations(range(1n, 0, 5)))
+          while (probe.only("getMany").length < 3) yield* Effect.yieldNow
+          yield* Effect.sleep("20 millis").pipe(TestClock.withLive)
+          yield* index.deleteLedger(ledger(1n))
+          release()
+          assert.strictEqual((yield* Fiber.join(reader)).length, 5)
+          assert.deepStrictEqual(yield* index.getLocations([entry(1n, 3n, 0n)]), [undefined])
+        })
+      ).pipe(Effect.provide(layer(path, undefined, engine)))
+    }).pipe(Effect.scoped)
+  )
+})

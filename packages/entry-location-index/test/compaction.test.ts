@@ -1,0 +1,144 @@
+/**
+ * The room of deleted ledgers comes back by itself.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { NativeEngine } from "@effect-bookie/rocksdb"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { Probe } from "../../rocksdb/test/support/Probe.ts"
+import { EntryLocationIndex, LedgerId } from "../src/index.ts"
+import { addToSpans, maxSpans, type Span } from "../src/internal/Compactor.ts"
+import { everything, layer, maxId, range, temporaryDirectory } from "./support.ts"
+
+const ledger = LedgerId.make
+
+const tablesSize = (path: string): number =>
+  Fs.readdirSync(path)
+    .filter((name) => name.endsWith(".sst"))
+    .reduce((size, name) => size + Fs.statSync(Path.join(path, name)).size, 0)
+
+const withProbe = (
+  body: (
+    index: EntryLocationIndex.EntryLocationIndex["Service"],
+    probe: Probe,
+    path: string
+  ) => Effect.Effect<void, unknown>
+) =>
+  Effect.gen(function* () {
+    const path = yield* temporaryDirectory
+    const probe = new Probe()
+    const engine = Layer.provide(probe.layer, NativeEngine.layer)
+    yield* EntryLocationIndex.EntryLocationIndex.use((index) => body(index, probe, path)).pipe(
+      Effect.provide(layer(path, { compactionInterval: "1 minute" }, engine))
+    )
+  }).pipe(Effect.scoped)
+
+const compactions = (probe: Probe) => probe.log.filter((line) => line === "end compact").length
+
+const until = (condition: () => boolean) =>
+  Effect.gen(function* () {
+    while (!condition()) yield* Effect.sleep("5 millis")
+  }).pipe(TestClock.withLive)
+
+/** Locations that do not pack. */
+const random = (entryId: bigint) => (entryId * 0x9e37_79b9_7f4a_7c15n) & maxId
+
+describe("the compaction of deleted ledgers", () => {
+  it.effect("gives back their room, and what stays is there", () =>
+    withProbe((index, probe, path) =>
+      Effect.gen(function* () {
+        yield* index.addLocations(range(1n, 0, 100, random))
+        yield* index.addLocations(range(2n, 0, 100_000, random))
+        yield* index.compact
+        const before = tablesSize(path)
+        assert.isAbove(before, 500_000)
+        yield* index.deleteLedger(ledger(2n))
+        yield* TestClock.adjust("1 minute")
+        yield* until(() => tablesSize(path) < before / 10)
+        assert.deepStrictEqual(yield* everything(index), range(1n, 0, 100, random))
+        assert.strictEqual(compactions(probe), 2)
+      })
+    )
+  )
+
+  it.effect("runs once an interval at most, for all that was deleted in it", () =>
+    withProbe((index, probe) =>
+      Effect.gen(function* () {
+        yield* index.addLocations([1n, 2n, 3n, 9n].flatMap((ledgerId) => range(ledgerId, 0, 10)))
+        for (const ledgerId of [1n, 3n, 2n]) yield* index.deleteLedger(ledger(ledgerId))
+        yield* TestClock.adjust("59 seconds")
+        assert.strictEqual(compactions(probe), 0)
+        yield* TestClock.adjust("1 second")
+        yield* until(() => compactions(probe) === 1)
+        yield* index.deleteLedger(ledger(9n))
+        yield* TestClock.adjust("59 seconds")
+        assert.strictEqual(compactions(probe), 1)
+        yield* TestClock.adjust("1 second")
+        yield* until(() => compactions(probe) === 2)
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual(compactions(probe), 2)
+      })
+    )
+  )
+
+  it.effect("that fails is no failure of the index, and the next one runs", () =>
+    withProbe((index, probe) =>
+      Effect.gen(function* () {
+        yield* index.addLocations([1n, 2n].flatMap((ledgerId) => range(ledgerId, 0, 10)))
+        probe.fail("compact", "IO error: it broke")
+        yield* index.deleteLedger(ledger(1n))
+        yield* TestClock.adjust("1 minute")
+        yield* until(() => compactions(probe) === 1)
+        yield* index.deleteLedger(ledger(2n))
+        yield* TestClock.adjust("1 minute")
+        yield* until(() => compactions(probe) === 2)
+        assert.strictEqual(yield* index.entryCount, 0n)
+      })
+    )
+  )
+
+  it.effect("does not run for what was not there", () =>
+    withProbe((index, probe) =>
+      Effect.gen(function* () {
+        yield* index.deleteLedgers([ledger(1n), ledger(2n)])
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual(compactions(probe), 0)
+      })
+    )
+  )
+})
+
+describe("the spans to compact", () => {
+  const Ids = Schema.Array(Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n, maximum: 60n })))
+
+  it.prop("hold every ledger that was added, are in order, do not touch, and are few", { ids: Ids }, ({ ids }) => {
+    let spans: ReadonlyArray<Span> = []
+    for (const id of ids) spans = addToSpans(spans, id)
+    for (const id of ids) assert.isTrue(spans.some(({ first, last }) => first <= id && id <= last))
+    assert.isAtMost(spans.length, maxSpans)
+    for (const [at, span] of spans.entries()) {
+      assert.isTrue(span.first <= span.last)
+      assert.isTrue(at === 0 || (spans[at - 1]?.last ?? span.first) + 1n < span.first)
+    }
+    const added = [...new Set(ids)]
+    const held = spans.reduce((sum, { first, last }) => sum + Number(last - first) + 1, 0)
+    if (spans.length < maxSpans) assert.strictEqual(held, added.length, "no more than was added while there is room")
+  })
+
+  it("become one where they are nearest when there are too many", () => {
+    let spans: ReadonlyArray<Span> = []
+    for (let at = 0; at < maxSpans; at++) spans = addToSpans(spans, BigInt(at) * 100n)
+    assert.strictEqual(spans.length, maxSpans)
+    spans = addToSpans(spans, 550n)
+    assert.strictEqual(spans.length, maxSpans)
+    assert.deepInclude(spans, { first: 500n, last: 550n })
+  })
+
+  it("hold the last ledger that there can be", () => {
+    assert.deepStrictEqual(addToSpans([{ first: maxId - 1n, last: maxId - 1n }], maxId), [
+      { first: maxId - 1n, last: maxId }
+    ])
+  })
+})

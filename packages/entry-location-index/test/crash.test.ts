@@ -1,0 +1,47 @@
+/**
+ * A real process that is killed in the middle of its work.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { stateAfter } from "./programs/operations.ts"
+import { everything, start, temporaryDirectory, using } from "./support.ts"
+
+/** What the index at a path holds, and its count. */
+const stateOf = (path: string) =>
+  using(path, (index) =>
+    Effect.gen(function* () {
+      const entries = yield* everything(index)
+      assert.strictEqual(yield* index.entryCount, BigInt(entries.length))
+      assert.deepStrictEqual(
+        yield* index.getLocations(entries),
+        entries.map(({ location }) => location)
+      )
+      return new Map(entries.map(({ entryId, ledgerId, location }) => [`${ledgerId}:${entryId}`, location as bigint]))
+    })
+  )
+
+describe("an index whose process is killed", () => {
+  it.effect("holds what had been acknowledged, of the operation under way all or nothing, and counts exactly", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      let next = 0
+      for (const millis of [5, 120, 40, 300, 1, 77]) {
+        const child = yield* start("add", path, String(next))
+        yield* child.lines(1)
+        yield* TestClock.withLive(Effect.sleep(millis))
+        yield* child.kill
+        assert.isNull(yield* child.ended)
+        const acknowledged = Number(child.printed().at(-1))
+        const found = yield* stateOf(path)
+        const [before, after] = [stateAfter(acknowledged + 1), stateAfter(acknowledged + 2)]
+        const isAfter = found.size === after.size && [...after].every(([key, location]) => found.get(key) === location)
+        if (!isAfter) assert.deepStrictEqual(sorted(found), sorted(before))
+        next = acknowledged + (isAfter ? 2 : 1)
+      }
+      assert.isAbove(next, 50)
+    }).pipe(Effect.scoped)
+  )
+})
+
+const sorted = (state: ReadonlyMap<string, bigint>) => [...state].toSorted(([left], [right]) => (left < right ? -1 : 1))

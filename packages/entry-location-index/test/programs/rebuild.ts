@@ -1,0 +1,21 @@
+/**
+ * Rebuilds an index over and over, each time without another ledger, and prints
+ * a line when a rebuild begins and when it has ended: until it is killed. Its
+ * arguments are the directories of the logs and of the database, and the first
+ * ledger to leave out.
+ */
+import * as Effect from "effect/Effect"
+import { writeSync } from "node:fs"
+import { IndexRebuild } from "../../src/index.ts"
+
+const [entryLogs = "", database = "", first = "0"] = process.argv.slice(2)
+
+const program = Effect.gen(function* () {
+  for (let left = BigInt(first); ; left++) {
+    writeSync(1, `begin ${left}\n`)
+    yield* IndexRebuild.rebuild({ entryLogs, database, includes: (ledgerId) => ledgerId !== left })
+    writeSync(1, `end ${left}\n`)
+  }
+})
+
+await Effect.runPromise(program)

@@ -1,0 +1,166 @@
+/**
+ * What the tests of this package share: short ways to write entries and to open
+ * an index, an engine whose writes can be refused, and real processes.
+ */
+import { Effect, Layer, Stream, type Scope } from "effect"
+import { Engine, NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { type ChildProcess, spawn } from "node:child_process"
+import * as Path from "node:path"
+import { EntryId, EntryLocationIndex, LedgerId, Location } from "../src/index.ts"
+
+export { contents, find, temporaryDirectory } from "../../rocksdb/test/support/directory.ts"
+export { reasonOf, tagOf } from "../../rocksdb/test/support/failure.ts"
+
+export type Index = EntryLocationIndex.EntryLocationIndex["Service"]
+
+/** The largest id. */
+export const maxId = 2n ** 63n - 1n
+
+/** The id of an entry. */
+export const id = (ledgerId: bigint, entryId: bigint): EntryLocationIndex.EntryLocationId => ({
+  ledgerId: LedgerId.make(ledgerId),
+  entryId: EntryId.make(entryId)
+})
+
+/** An entry and its location. */
+export const entry = (ledgerId: bigint, entryId: bigint, location: bigint): EntryLocationIndex.EntryLocation => ({
+  ...id(ledgerId, entryId),
+  location: Location.make(location)
+})
+
+/** The entries of a ledger from one to another, without the other. */
+export const range = (
+  ledgerId: bigint,
+  from: number,
+  to: number,
+  locationOf: (entryId: bigint) => bigint = (entryId) => ledgerId * 1_000_000n + entryId
+): Array<EntryLocationIndex.EntryLocation> =>
+  Array.from({ length: to - from }, (_, at) => {
+    const entryId = BigInt(from + at)
+    return entry(ledgerId, entryId, locationOf(entryId))
+  })
+
+/** An index in a database, which is provided too. */
+export const layer = (
+  path: string,
+  options?: EntryLocationIndex.Options | undefined,
+  engine: Layer.Layer<Engine.Engine> = NativeEngine.layer
+) => Layer.provideMerge(EntryLocationIndex.layer(options), Layer.provide(RocksDB.layerWithoutEngine({ path }), engine))
+
+/** Opens an index, uses it, and closes it. */
+export const using = <A, E>(
+  path: string,
+  use: (index: Index) => Effect.Effect<A, E, Scope.Scope>,
+  options?: EntryLocationIndex.Options | undefined
+): Effect.Effect<A, E | RocksDBError.RocksDBError> =>
+  EntryLocationIndex.EntryLocationIndex.use((index) => Effect.scoped(use(index))).pipe(
+    Effect.provide(layer(path, options))
+  )
+
+/** Everything that an index holds, from its scans. */
+export const everything = (
+  index: Index
+): Effect.Effect<ReadonlyArray<EntryLocationIndex.EntryLocation>, RocksDBError.RocksDBError> =>
+  Stream.runCollect(Stream.flatMap(index.ledgers, (ledgerId) => index.entries(ledgerId)))
+
+/** An engine whose writes can be refused. */
+export class FailingEngine {
+  #refused = 0
+  #message = ""
+  writes: Array<ReadonlyArray<Engine.Operation>> = []
+  readonly #onWrite: (sync: boolean) => void
+
+  constructor(onWrite: (sync: boolean) => void = () => {}) {
+    this.#onWrite = onWrite
+  }
+
+  /** Lets the next writes fail without being done. */
+  refuse(times: number, message: string): void {
+    this.#refused = times
+    this.#message = message
+  }
+
+  readonly layer: Layer.Layer<Engine.Engine> = Layer.effect(
+    Engine.Engine,
+    Effect.map(Engine.Engine, (engine) =>
+      Engine.Engine.of({
+        name: engine.name,
+        open: (options) => Effect.map(engine.open(options), (database) => this.#wrap(database))
+      })
+    )
+  ).pipe(Layer.provide(NativeEngine.layer))
+
+  #wrap(database: Engine.Database): Engine.Database {
+    return {
+      getMany: database.getMany,
+      write: async (operations, sync) => {
+        if (this.#refused > 0) {
+          this.#refused -= 1
+          throw new Error(this.#message)
+        }
+        this.writes.push(operations)
+        this.#onWrite(sync)
+        await database.write(operations, sync)
+      },
+      cursor: database.cursor,
+      property: database.property,
+      compact: database.compact,
+      syncWal: database.syncWal,
+      close: database.close
+    }
+  }
+}
+
+/** A program of programs/ in a process of its own. */
+export interface Program {
+  /** The lines that it has printed up to now. */
+  readonly printed: () => ReadonlyArray<string>
+  /** Waits until it has printed so many lines, or dies if it ended before. */
+  readonly lines: (count: number) => Effect.Effect<void>
+  readonly kill: Effect.Effect<void>
+  /** Its exit code once it has ended; `null` if it was killed. */
+  readonly ended: Effect.Effect<number | null>
+}
+
+/** Starts a program; one that still runs when the scope closes is killed. */
+export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Program, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      programOf(
+        spawn(process.execPath, [Path.join(import.meta.dirname, "programs", `${name}.ts`), ...args], {
+          cwd: import.meta.dirname,
+          stdio: ["ignore", "pipe", "inherit"]
+        })
+      )
+    ),
+    (program) => Effect.andThen(program.kill, program.ended)
+  )
+
+const programOf = (child: ChildProcess): Program => {
+  let output = ""
+  let wake: (() => void) | undefined
+  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+    output += chunk
+    wake?.()
+  })
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject)
+    child.once("close", resolve)
+  })
+  const printed = () => output.split("\n").slice(0, -1)
+  return {
+    printed,
+    lines: (count) =>
+      Effect.promise(() =>
+        Promise.race([
+          new Promise<void>((resolve) => {
+            wake = () => printed().length >= count && resolve()
+            wake()
+          }),
+          ended.then((code) => Promise.reject(new Error(`the program ended with code ${code}: ${output}`)))
+        ])
+      ),
+    kill: Effect.sync(() => void child.kill("SIGKILL")),
+    ended: Effect.promise(() => ended)
+  }
+}
