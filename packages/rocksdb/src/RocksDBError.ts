@@ -217,7 +217,7 @@ const rules: ReadonlyArray<Rule> = [
   {
     matches: ({ text, code }) =>
       /corruption|checksum mismatch|bad magic|malformed|manifest|CURRENT file/i.test(text) ||
-      (code === "EIO" && !/while |io error|no such file|input\/output error/i.test(text)),
+      (code === "EIO" && !/while |io error|no such file|input\/output error|i\/o error/i.test(text)),
     make: (fields) => new Corruption(fields),
     advice: "Restore the directory from a copy, or rebuild it from its source."
   },

@@ -72,6 +72,7 @@ const reports: ReadonlyArray<readonly [RocksDBError.Reason["_tag"], Error]> = [
   ["IOError", withCode("EACCES: permission denied, mkdir '/data/database'", "EACCES")],
   ["IOError", withCode("While pread offset 0 len 8192: /data/database/000009.sst: Input/output error", "EIO")],
   ["IOError", withCode("While appending to file: /data/database/000004.log: File too large", "EIO")],
+  ["IOError", withCode("EIO: i/o error, fdatasync", "EIO")],
   ["InvalidArgument", withCode("end key comes before start key", "EINVAL")]
 ]
 

@@ -209,6 +209,31 @@ const inFlight = (it: It) => {
     })
   )
 
+  it.effect("of two operations of one kind the slower one is waited for", () =>
+    Effect.gen(function* () {
+      const { close, database, probe } = yield* openProbed()
+      const releases = [probe.hold("getMany")]
+      yield* Effect.forkChild(database.get(bytes("a")))
+      yield* probe.until("begin getMany")
+      yield* aMoment
+      releases.push(probe.hold("getMany"))
+      yield* Effect.forkChild(database.get(bytes("b")))
+      yield* aMoment
+      const closing = yield* Effect.forkChild(close)
+      releases[0]?.()
+      yield* probe.until("end getMany")
+      yield* aMoment
+      assert.isUndefined(closing.pollUnsafe())
+      releases[1]?.()
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(closing)))
+      assert.deepStrictEqual(probe.only("getMany", "rocksdb.operations").slice(-3), [
+        "end getMany",
+        "end getMany",
+        "released rocksdb.operations"
+      ])
+    })
+  )
+
   it.effect("an operation in flight that fails does not disturb the close", () =>
     Effect.gen(function* () {
       const { close, database, probe } = yield* openProbed()

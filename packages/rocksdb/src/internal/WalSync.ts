@@ -128,8 +128,9 @@ const logFile = /^\d+\.log$/
 
 const byNumber = (left: string, right: string): number => Number.parseInt(left, 10) - Number.parseInt(right, 10)
 
-const readdir = promisify<string, Array<string>>(Fs.readdir)
-const open = promisify<string, string, number>(Fs.open)
-const close = promisify(Fs.close)
-const fsync = promisify(Fs.fsync)
-const fdatasync = promisify(Fs.fdatasync)
+// Looked up at each call, so that a test can watch what reaches the disk.
+const readdir = (path: string): Promise<Array<string>> => promisify<string, Array<string>>(Fs.readdir)(path)
+const open = (path: string, flags: string): Promise<number> => promisify<string, string, number>(Fs.open)(path, flags)
+const close = (descriptor: number): Promise<void> => promisify(Fs.close)(descriptor)
+const fsync = (descriptor: number): Promise<void> => promisify(Fs.fsync)(descriptor)
+const fdatasync = (descriptor: number): Promise<void> => promisify(Fs.fdatasync)(descriptor)

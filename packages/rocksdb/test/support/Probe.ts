@@ -47,7 +47,7 @@ export class Probe {
     const latch = Latch.makeUnsafe()
     this.#held.set(call, latch)
     return () => {
-      this.#held.delete(call)
+      if (this.#held.get(call) === latch) this.#held.delete(call)
       latch.openUnsafe()
     }
   }

@@ -20,6 +20,8 @@ export interface Ended {
 export interface Running {
   /** Waits until the process has printed a line, or dies with what it printed if it ended before. */
   readonly line: (line: string) => Effect.Effect<void>
+  /** Waits until it has printed so many lines. */
+  readonly lines: (count: number) => Effect.Effect<void>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly ended: Effect.Effect<Ended>
 }
@@ -92,21 +94,25 @@ class Process implements Running {
     })
   }
 
-  readonly line = (line: string): Effect.Effect<void> => {
-    const printed = new Promise<void>((resolve) => {
-      const watcher = () => this.#stdout.split("\n").includes(line) && resolve()
-      this.#watchers.push(watcher)
-      watcher()
-    })
-    const early = this.#ended.then((ended) => {
-      throw new Error(`the program ended before it printed ${line}: ${JSON.stringify(ended)}`)
-    })
-    return Effect.promise(() => Promise.race([printed, early]))
-  }
+  readonly line = (line: string): Effect.Effect<void> => this.#until((lines) => lines.includes(line))
+
+  readonly lines = (count: number): Effect.Effect<void> => this.#until((lines) => lines.length > count)
 
   readonly kill = (signal: NodeJS.Signals): Effect.Effect<void> => Effect.sync(() => void this.#child.kill(signal))
 
   readonly ended: Effect.Effect<Ended> = Effect.promise(() => this.#ended)
+
+  #until(condition: (lines: ReadonlyArray<string>) => boolean): Effect.Effect<void> {
+    const printed = new Promise<void>((resolve) => {
+      const watcher = () => condition(this.#stdout.split("\n")) && resolve()
+      this.#watchers.push(watcher)
+      watcher()
+    })
+    const early = this.#ended.then((ended) => {
+      throw new Error(`the program ended too early: ${JSON.stringify(ended)}`)
+    })
+    return Effect.promise(() => Promise.race([printed, early]))
+  }
 }
 
 const cwd = Path.resolve(import.meta.dirname, "../..")
