@@ -482,6 +482,7 @@ const badKeys: ReadonlyArray<readonly [string, Uint8Array]> = [
   ["null", wrong(null)],
   ["an array of numbers", wrong([1, 2, 3])],
   ["an ArrayBuffer", wrong(new ArrayBuffer(3))],
+  ["an object without a prototype", wrong(Object.create(null))],
   ["longer than 8 MiB", new Uint8Array(8 * 1024 * 1024 + 1)]
 ]
 
@@ -573,12 +574,27 @@ const argumentChecks = (it: It) => {
     })
   )
 
-  it.effect("an unknown kind of operation is refused, and nothing is written", () =>
+  it.effect.each<readonly [string, unknown]>([
+    ["undefined", undefined],
+    ["one operation that is not in an array", put("a=1")],
+    ["an operation of an unknown type", [put("b=1"), { ...put("a=1"), type: "merge" }]],
+    ["an operation without a type", [put("b=1"), {}]],
+    ["null for an operation", [put("b=1"), null]],
+    ["text for an operation", [put("b=1"), "put"]]
+  ])("a batch of %s is refused, and nothing is written", ([, batch]) =>
     Effect.gen(function* () {
       const database = yield* open()
-      const unknown = { ...put("a=1"), type: "merge" } as unknown as RocksDB.Operation
-      assert.strictEqual(yield* tagOf(database.write([put("b=1"), unknown])), "InvalidArgument")
+      const written = database.write(batch as ReadonlyArray<RocksDB.Operation>)
+      assert.strictEqual(yield* tagOf(written), "InvalidArgument")
       assert.deepStrictEqual(yield* entriesOf(database), [])
+    })
+  )
+
+  it.effect("the keys of a getMany must be an array", () =>
+    Effect.gen(function* () {
+      const database = yield* open()
+      const keys = bytes("key") as unknown as ReadonlyArray<Uint8Array>
+      assert.strictEqual(yield* tagOf(database.getMany(keys)), "InvalidArgument")
     })
   )
 

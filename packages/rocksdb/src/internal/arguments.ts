@@ -24,6 +24,7 @@ export const checkKey = (key: unknown, what = "key"): string | undefined => {
 
 /** What is wrong with the keys of a `getMany`. */
 export const checkKeys = (keys: ReadonlyArray<unknown>): string | undefined => {
+  if (!Array.isArray(keys)) return `the keys must be an array, not ${describe(keys)}`
   for (const key of keys) {
     const problem = checkKey(key)
     if (problem !== undefined) return problem
@@ -33,6 +34,7 @@ export const checkKeys = (keys: ReadonlyArray<unknown>): string | undefined => {
 
 /** What is wrong with the operations of a batch. */
 export const checkOperations = (operations: ReadonlyArray<Operation>): string | undefined => {
+  if (!Array.isArray(operations)) return `the operations must be an array, not ${describe(operations)}`
   for (const operation of operations) {
     const problem = checkOperation(operation)
     if (problem !== undefined) return problem
@@ -63,7 +65,7 @@ export const checkRange = (range: Range | undefined): string | undefined => {
 }
 
 const checkOperation = (operation: Operation): string | undefined => {
-  switch (operation.type) {
+  switch (operation?.type) {
     case "put":
       return checkKey(operation.key) ?? checkValue(operation.value)
     case "remove":
@@ -71,7 +73,7 @@ const checkOperation = (operation: Operation): string | undefined => {
     case "removeRange":
       return checkKey(operation.gte, "bound gte") ?? checkKey(operation.lt, "bound lt")
     default:
-      return `there is no operation of type ${describe((operation satisfies never as { type: unknown }).type)}`
+      return `there is no such operation: ${describe(operation satisfies never)}`
   }
 }
 
@@ -81,5 +83,6 @@ const checkValue = (value: unknown): string | undefined => {
   return undefined
 }
 
+/** Such as `undefined`, `Array` or, of a text, the text. */
 const describe = (value: unknown): string =>
-  value === null ? "null" : typeof value === "object" ? value.constructor.name : typeof value
+  typeof value === "string" ? JSON.stringify(value) : Object.prototype.toString.call(value).slice("[object ".length, -1)
