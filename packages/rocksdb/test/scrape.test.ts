@@ -113,6 +113,25 @@ describe("scraping", () => {
     }).pipe(ownRegistry)
   )
 
+  it.effect("a gauge that has been released samples no more, though its database goes on", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      const probe = new Probe()
+      const database = yield* Effect.provide(probe.open({ path }), NativeEngine.layer)
+      const gauge = PropertyGauge.make("rocksdb.num-snapshots").pipe(
+        Effect.provideService(RocksDB.RocksDB, database),
+        Effect.andThen(TestClock.adjust("10 seconds")),
+        Effect.andThen(Effect.promise(() => setTimeout(30)))
+      )
+      yield* Effect.scoped(gauge)
+      const samples = () => probe.log.filter((line) => line === "begin property").length
+      assert.strictEqual(samples(), 2)
+      yield* TestClock.adjust("1 minute")
+      yield* Effect.promise(() => setTimeout(30))
+      assert.strictEqual(samples(), 2)
+    }).pipe(ownRegistry)
+  )
+
   it.effect("two databases in one process keep apart", () =>
     Effect.gen(function* () {
       const paths = [yield* temporaryDirectory, yield* temporaryDirectory]
