@@ -3,7 +3,7 @@
  * a trace if they fail.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber, Latch, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { NativeEngine } from "@effect-bookie/rocksdb"
 import { Probe } from "../../rocksdb/test/support/Probe.ts"
@@ -268,6 +268,28 @@ describe("a batch", () => {
     )
   )
 
+  it.effect("whose commit fails while more is added has the later location of an entry", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        const batch = yield* index.makeBatch
+        batch.add(ledger(1n), EntryId.make(1n), Location.make(1n))
+        batch.add(ledger(1n), EntryId.make(2n), Location.make(1n))
+        const begun = yield* Latch.make()
+        const goOn = yield* Latch.make()
+        engine.refuse(1, "IO error: it broke", Effect.andThen(begun.open, goOn.await))
+        const committing = yield* Effect.forkChild(tagOf(batch.commit))
+        yield* begun.await
+        batch.add(ledger(1n), EntryId.make(1n), Location.make(2n))
+        assert.strictEqual(batch.size, 1)
+        yield* goOn.open
+        assert.strictEqual(yield* Fiber.join(committing), "IOError")
+        assert.strictEqual(batch.size, 3)
+        yield* batch.commit
+        assert.deepStrictEqual(yield* everything(index), [entry(1n, 1n, 2n), entry(1n, 2n, 1n)])
+      })
+    )
+  )
+
   it.effect("with an id out of range fails each time it is committed, and adds nothing", () =>
     Effect.scoped(
       Effect.flatMap(temporaryDirectory, (path) =>
@@ -283,6 +305,48 @@ describe("a batch", () => {
         )
       )
     )
+  )
+})
+
+describe("many writers and readers at once", () => {
+  it.effect.each([0, 20_000, 64 * 1024 * 1024])(
+    "see every acknowledged write, with a page cache of %i bytes",
+    (pageCacheSize) =>
+      withFailingEngine(
+        (index) =>
+          Effect.gen(function* () {
+            const writer = (ledgerId: bigint) =>
+              Effect.gen(function* () {
+                for (let round = 0; round < 15; round++) {
+                  const written = range(
+                    ledgerId,
+                    round * 40,
+                    round * 40 + 60,
+                    (entryId) => entryId * 100n + BigInt(round)
+                  )
+                  yield* index.addLocations(written)
+                  const found = yield* index.getLocations(written)
+                  assert.deepStrictEqual(
+                    found,
+                    written.map(({ location }) => location)
+                  )
+                  assert.strictEqual(yield* index.getLastEntryInLedger(ledger(ledgerId)), written.at(-1)?.entryId)
+                  if (round % 5 !== 4 || ledgerId % 2n === 0n) continue
+                  yield* index.deleteLedger(ledger(ledgerId))
+                  assert.isUndefined(yield* index.getLastEntryInLedger(ledger(ledgerId)))
+                  assert.isUndefined((yield* index.getLocations(written.slice(0, 1)))[0])
+                }
+              })
+            const reader = Effect.forever(
+              Effect.andThen(index.getLocations([...range(2n, 0, 300), ...range(3n, 0, 300)]), everything(index))
+            )
+            yield* Effect.forEach([1, 2, 3], () => Effect.forkScoped(reader))
+            yield* Effect.forEach([1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n], writer, { concurrency: "unbounded" })
+            assert.strictEqual(yield* index.entryCount, 4n * 620n)
+            assert.strictEqual((yield* everything(index)).length, 4 * 620)
+          }).pipe(Effect.scoped),
+        { pageCacheSize, durability: "buffered" }
+      )
   )
 })
 

@@ -14,7 +14,7 @@ const entryIds = [
   [0n, 1n, 2n, 3n, 254n, 255n, 256n, 257n, 511n, 512n, 1_000n],
   [2n ** 32n - 1n, 2n ** 32n, 2n ** 32n + 255n, 2n ** 32n + 256n],
   [2n ** 53n - 257n, 2n ** 53n - 256n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 53n + 256n],
-  [2n ** 61n - 1n, 2n ** 61n, maxId - 256n, maxId - 255n, maxId - 1n, maxId]
+  [2n ** 61n - 1n, 2n ** 61n, 2n ** 62n + 256n, 2n ** 62n + 512n, maxId - 256n, maxId - 255n, maxId - 1n, maxId]
 ].flat()
 
 const Entry = Schema.Struct({

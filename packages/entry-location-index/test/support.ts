@@ -67,6 +67,7 @@ export const everything = (
 export class FailingEngine {
   #refused = 0
   #message = ""
+  #before: Effect.Effect<void> = Effect.void
   writes: Array<ReadonlyArray<Engine.Operation>> = []
   readonly #onWrite: (sync: boolean) => void
 
@@ -74,10 +75,11 @@ export class FailingEngine {
     this.#onWrite = onWrite
   }
 
-  /** Lets the next writes fail without being done. */
-  refuse(times: number, message: string): void {
+  /** Lets the next writes fail without being done, once an effect has ended. */
+  refuse(times: number, message: string, before: Effect.Effect<void> = Effect.void): void {
     this.#refused = times
     this.#message = message
+    this.#before = before
   }
 
   readonly layer: Layer.Layer<Engine.Engine> = Layer.effect(
@@ -96,6 +98,7 @@ export class FailingEngine {
       write: async (operations, sync) => {
         if (this.#refused > 0) {
           this.#refused -= 1
+          await Effect.runPromise(this.#before)
           throw new Error(this.#message)
         }
         this.writes.push(operations)
