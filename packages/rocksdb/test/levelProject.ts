@@ -14,15 +14,21 @@ import { ForksPoolWorker, type PoolOptions } from "vitest/node"
 
 /** The projects to add to vitest's: the one of the Level engine, or none. */
 export const levelProjects = (): ReadonlyArray<ReturnType<typeof project>> => {
-  const node = findNode()
-  if (node !== undefined) return [project(node)]
+  // vitest evaluates its configuration several times; the Node is looked for, and missed, once.
+  const known = process.env[variable]
+  const node = known ?? findNode() ?? ""
+  process.env[variable] = node
+  if (node !== "") return [project(node)]
   const problem =
     `No Node here loads the prebuilt "rocksdb" binding (tried ${candidates().join(", ")}), so the tests of ` +
     `LevelEngine cannot run. "npm rebuild rocksdb" compiles it for this Node.`
   if (process.env.CI) throw new Error(problem)
-  console.warn(`SKIPPED project rocksdb-level: ${problem}`)
+  if (known === undefined) console.warn(`SKIPPED project rocksdb-level: ${problem}`)
   return []
 }
+
+/** Names the Node that was found. */
+const variable = "EFFECT_BOOKIE_LEVEL_NODE"
 
 const project = (node: string) => ({
   test: {
