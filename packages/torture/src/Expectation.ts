@@ -1,0 +1,135 @@
+/**
+ * What a bookie's directory may hold after a crash, by what its process had
+ * begun and what it had acknowledged.
+ *
+ * Every operation that was acknowledged is there. Of the one under way, each
+ * batch is there whole or not at all, and of a rebuild the old index or the new
+ * one is. What the logs hold beyond the index, a later rebuild brings back.
+ */
+import { type Inspection, keyOf, type Written } from "./Inspection.ts"
+import * as Workload from "./Workload.ts"
+
+/** How far a process came. */
+export interface Progress {
+  /** The operation under way, or `undefined` if all that were begun are acknowledged. */
+  readonly underWay: number | undefined
+  /** The number of the next operation that has not been begun. */
+  readonly next: number
+  /** The batches of the operation under way that were acknowledged. */
+  readonly acknowledged: ReadonlySet<number>
+  /** How many operations and batches were acknowledged. */
+  readonly count: number
+}
+
+/** Reads the lines `begin N`, `batch N B` and `end N` that a bookie prints. The first operation is `first`. */
+export const progressOf = (printed: string, first: number): Progress => {
+  let underWay: number | undefined
+  let next = first
+  let count = 0
+  let acknowledged = new Set<number>()
+  for (const line of printed.split("\n").slice(0, -1)) {
+    const [word, number, batch] = line.split(" ")
+    if (word === "begin") {
+      underWay = Number(number)
+      next = underWay + 1
+      acknowledged = new Set()
+    } else if (word === "batch") {
+      acknowledged.add(Number(batch))
+      count += 1
+    } else if (word === "end") {
+      underWay = undefined
+      count += 1
+    }
+  }
+  return { underWay, next, acknowledged, count }
+}
+
+/** What a bookie holds as far as its operations are known. */
+export class Expectation {
+  readonly #seed: number
+  #index = new Map<string, number>()
+  #logs = new Map<string, number>()
+  /** The first operation that is not known to have been done. */
+  next = 0
+
+  constructor(seed: number) {
+    this.#seed = seed
+  }
+
+  /** Goes on to what was found, or says what about it cannot be. */
+  follow(progress: Progress, found: Inspection): string | undefined {
+    const last = progress.underWay ?? progress.next
+    for (; this.next < last; this.next++) this.#do(Workload.operation(this.#seed, this.next))
+    const outcomes = this.#outcomes(progress, found.logs)
+    const outcome = outcomes.find(({ index }) => difference(index, found.index) === undefined)
+    const nearest = outcomes[0]
+    this.next = progress.underWay === undefined || outcome?.isDone === true ? progress.next : progress.underWay
+    this.#index = new Map(found.index)
+    this.#logs = new Map(found.logs)
+    if (outcome !== undefined || nearest === undefined) return undefined
+    return `operation ${progress.underWay ?? "none"} under way: ${difference(nearest.index, found.index)}`
+  }
+
+  #do(operation: Workload.Operation): void {
+    if (operation.type === "add") {
+      for (const batch of operation.batches) this.#add(this.#index, batch)
+      for (const batch of operation.batches) this.#add(this.#logs, batch)
+    } else {
+      this.#index = this.#without(operation, this.next, this.#index, this.#logs)
+    }
+  }
+
+  #add(written: Map<string, number>, batch: Workload.Batch): void {
+    for (const { entryId, ledgerId } of batch) written.set(keyOf(ledgerId, entryId), this.next)
+  }
+
+  #without(operation: Workload.Operation, number: number, index: Written, logs: Written): Map<string, number> {
+    if (operation.type === "delete") return filter(index, new Set([operation.ledgerId]))
+    if (operation.type === "rebuild") return filter(logs, Workload.deletedBefore(this.#seed, number))
+    return new Map(index)
+  }
+
+  /** The states that may be found. */
+  #outcomes({ acknowledged, underWay }: Progress, logs: Written): ReadonlyArray<Outcome> {
+    const operation = underWay === undefined ? undefined : Workload.operation(this.#seed, underWay)
+    if (underWay === undefined || operation === undefined) return [{ index: this.#index, isDone: true }]
+    if (operation.type !== "add") {
+      return [
+        { index: this.#without(operation, underWay, this.#index, logs), isDone: true },
+        { index: this.#index, isDone: false }
+      ]
+    }
+    const { batches } = operation
+    const outcomes: Array<Outcome> = []
+    for (let chosen = 0; chosen < 1 << batches.length; chosen++) {
+      if ([...acknowledged].some((at) => (chosen & (1 << at)) === 0)) continue
+      const index = new Map(this.#index)
+      for (const [at, batch] of batches.entries()) if ((chosen & (1 << at)) !== 0) this.#add(index, batch)
+      outcomes.push({ index, isDone: chosen !== 0 })
+    }
+    return outcomes
+  }
+}
+
+interface Outcome {
+  readonly index: Written
+  /** Whether the operation under way counts as done, so that it is not done again. */
+  readonly isDone: boolean
+}
+
+const filter = (written: Written, deleted: ReadonlySet<bigint>): Map<string, number> =>
+  new Map([...written].filter(([key]) => !deleted.has(BigInt(key.slice(0, key.indexOf(":"))))))
+
+/** The first entry in which two states differ, if there is one. */
+const difference = (expected: Written, found: Written): string | undefined => {
+  for (const [key, writer] of expected) {
+    const there = found.get(key)
+    if (there !== writer) {
+      return `${key} of operation ${writer} is ${there === undefined ? "lost" : `that of operation ${there}`}`
+    }
+  }
+  for (const [key, writer] of found) {
+    if (!expected.has(key)) return `${key} of operation ${writer} is there, and should not be`
+  }
+  return undefined
+}
