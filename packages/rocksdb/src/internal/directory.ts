@@ -4,7 +4,8 @@
  * A file named `ENGINE` says which engine wrote the directory, because what
  * RocksDB 10 writes RocksDB 6 cannot read. A new database is named before it is
  * opened, so that no crash leaves one without a name; a database that another
- * program wrote is named once its first open has succeeded.
+ * program wrote is named once its first open has succeeded. What is left of a
+ * damaged database is never taken for a new one.
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
@@ -47,6 +48,7 @@ const find = async (request: Request): Promise<Directory> => {
     throw isMissing(cause) ? missing(request.path) : cause
   })
   const exists = await isFile(Path.join(path, "CURRENT"))
+  if (!exists) await refuseRemains(path)
   if (!exists && !create) throw missing(request.path)
   const marker = await readMarker(path)
   if (marker === undefined && !exists) await writeMarker(path, request.engine)
@@ -61,6 +63,24 @@ const find = async (request: Request): Promise<Directory> => {
         })
       : Effect.void
   }
+}
+
+/**
+ * Refuses what is left of a database that has lost the file with which RocksDB begins to read: taking the directory for
+ * a new one, RocksDB would delete the rest. A database that was killed while it was created has no such files yet.
+ */
+const refuseRemains = async (path: string): Promise<void> => {
+  const remains = (await Fs.readdir(path)).find((name) => /^\d+\.(sst|log)$/.test(name))
+  if (remains === undefined) return
+  throw new RocksDBError.RocksDBError({
+    reason: new RocksDBError.Corruption({
+      operation: "open",
+      path,
+      message:
+        `open: the database at ${path} has lost its CURRENT file, but not ${remains}. ` +
+        `Restore the directory from a copy, or rebuild it from its source.`
+    })
+  })
 }
 
 const refuseOther = ({ engine, path }: Request, marker: string | undefined): void => {
