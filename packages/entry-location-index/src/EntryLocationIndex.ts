@@ -73,7 +73,10 @@ export interface Batch {
 export interface Options {
   /** When a write is acknowledged: once it is on disk, or once the operating system has it. Default: "sync". */
   readonly durability?: RocksDB.Durability | undefined
-  /** How much memory decoded pages and ledger records may take up. Default: 64 MiB. */
+  /**
+   * How much memory decoded pages and ledger records may take up. Default: 64 MiB. Of two indexes on one database, which
+   * share it, the first says how much.
+   */
   readonly pageCacheSize?: ByteSize.Input | undefined
   /**
    * How often at most the room of deleted ledgers is given back by compacting their pages, in the background. Default:
@@ -157,18 +160,21 @@ export const layer = (
 const open = Effect.fnUntraced(function* (options: Options) {
   const database = yield* RocksDB.RocksDB
   const settings = yield* resolve(options, database.path)
-  const store = yield* Store.open(database, settings)
+  const store = yield* Store.open(database, settings.pageCacheSize)
   const gate = new Gate(database.path)
   yield* Lifecycle.scoped("entry-location-index", Effect.void, Effect.void)
   const compactor = yield* Compactor.make(database, settings.compactionInterval)
   const committer = yield* Committer.make(database.path, (changes) =>
-    Effect.map(store.commit(changes), (deletedLedgers) => compactor.add(deletedLedgers))
+    Effect.map(store.commit(changes, settings.durability), (deletedLedgers) => compactor.add(deletedLedgers))
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
   return service(gate, store, committer)
 })
 
-interface Settings extends Store.Settings {
+interface Settings {
+  readonly durability: RocksDB.Durability
+  /** In bytes. */
+  readonly pageCacheSize: number
   readonly compactionInterval: Duration.Duration
 }
 
@@ -235,9 +241,7 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
     deleteLedger: (ledgerId) => remove("deleteLedger", [ledgerId]),
     deleteLedgers: (ledgerIds) => remove("deleteLedgers", ledgerIds),
     entryCount: Effect.suspend(() =>
-      gate.closed
-        ? gate.refuse("entryCount")
-        : Effect.map(store.settle("entryCount"), () => BigInt(store.counts.entries))
+      gate.closed ? gate.refuse("entryCount") : Effect.map(store.count("entryCount"), BigInt)
     ),
     compact: Effect.suspend(() => (gate.closed ? gate.refuse("compact") : database.compact(Keys.everything)))
   })

@@ -125,7 +125,7 @@ const build: (
   const entryLog = yield* EntryLog.make({ directory, maxEntrySize, readOnly: true })
   const sizes = yield* LogSizes.read(entryLog.directory)
   const database = yield* RocksDB.make({ path })
-  const store = yield* Store.open(database, { durability: "buffered", pageCacheSize })
+  const store = yield* Store.open(database, pageCacheSize)
   const includes = options.includes ?? (() => true)
   const onProgress = options.onProgress ?? (() => Effect.void)
   let scanned = 0
@@ -135,7 +135,7 @@ const build: (
     Effect.suspend(() => {
       const taken = changes
       changes = new Changes()
-      return Effect.andThen(store.commit(taken), onProgress({ scanned, bytes, totalBytes: sizes.total }))
+      return Effect.andThen(store.commit(taken, "buffered"), onProgress({ scanned, bytes, totalBytes: sizes.total }))
     })
   yield* Stream.runForEachArray(entryLog.scan({ payloads: false }), (entries) => {
     for (const { entryId, ledgerId, location } of entries) {

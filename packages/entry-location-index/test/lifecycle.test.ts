@@ -291,6 +291,37 @@ describe("gauges over an index over a database", () => {
   )
 })
 
+describe("two indexes on one database", () => {
+  it.effect("are one: each sees at once what the other one wrote, and both count exactly", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      yield* Effect.gen(function* () {
+        const left = yield* EntryLocationIndex.make()
+        const right = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const right = yield* EntryLocationIndex.make({ durability: "buffered" })
+            yield* left.addLocations(range(1n, 0, 300))
+            assert.deepStrictEqual(yield* right.getLocations(range(1n, 0, 1)), [range(1n, 0, 1)[0]?.location])
+            const writers = range(2n, 0, 200).map((one, at) =>
+              (at % 2 === 0 ? left : right).addLocation(one.ledgerId, one.entryId, one.location)
+            )
+            yield* Effect.all(writers, { concurrency: "unbounded" })
+            yield* right.deleteLedger(ledger(1n))
+            assert.isUndefined(yield* left.getLastEntryInLedger(ledger(1n)))
+            assert.strictEqual(yield* left.entryCount, 200n)
+            assert.strictEqual(yield* right.entryCount, 200n)
+            return right
+          })
+        )
+        assert.strictEqual(yield* tagOf(right.entryCount), "Closed")
+        yield* left.addLocations(range(3n, 0, 10))
+        assert.strictEqual(yield* left.entryCount, 210n)
+      }).pipe(Effect.scoped, Effect.provide(RocksDB.layer({ path })))
+      assert.deepStrictEqual(yield* using(path, everything), [...range(2n, 0, 200), ...range(3n, 0, 10)])
+    }).pipe(Effect.scoped)
+  )
+})
+
 describe("a reopened index", () => {
   it.effect("has what was acknowledged", () =>
     Effect.gen(function* () {

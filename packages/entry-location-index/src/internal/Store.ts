@@ -11,14 +11,15 @@
  *   into the cache, because the commit may have put a newer one there.
  * - When a write failed, what the database holds is read again: it is the state
  *   before the batch or, if only the sync failed, the one after it.
- *
- * There is one writer: the committer. Everything else only reads.
+ * - There is one commit at a time.
  */
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as LocationPage from "../LocationPage.ts"
 import type { Changes } from "./Changes.ts"
 import * as CommitPlan from "./CommitPlan.ts"
@@ -30,41 +31,53 @@ import * as Records from "./records.ts"
 import { Counts } from "./Statistics.ts"
 import * as Words from "./words.ts"
 
-/** How a store works. */
-export interface Settings {
-  readonly durability: RocksDB.Durability
-  /** In bytes. */
-  readonly pageCacheSize: number
-}
-
-/** Opens the index of a database: reads its metadata, and writes nothing. */
+/**
+ * The store of a database, for the current scope. The first to open it reads the metadata and says how large the page
+ * cache is; those who open it too while it is open share the memory, the count and the order of the commits, so that two
+ * indexes on one database are one. Writes nothing.
+ */
 export const open: (
   database: RocksDB.RocksDB["Service"],
-  settings: Settings
-) => Effect.Effect<Store, RocksDBError.RocksDBError> = Effect.fnUntraced(function* (
+  pageCacheSize: number
+) => Effect.Effect<Store, RocksDBError.RocksDBError, Scope.Scope> = Effect.fnUntraced(function* (
   database: RocksDB.RocksDB["Service"],
-  settings: Settings
+  pageCacheSize: number
 ) {
-  const store = new Store(database, settings)
-  yield* store.readCount("open")
+  const { store } = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const shared = opened.get(database) ?? { store: new Store(database, pageCacheSize), users: 0 }
+      shared.users += 1
+      opened.set(database, shared)
+      return shared
+    }),
+    (shared) =>
+      Effect.sync(() => {
+        shared.users -= 1
+        if (shared.users === 0) opened.delete(database)
+      })
+  )
+  yield* store.count("open")
   return store
 })
+
+/** The stores that are open. */
+const opened = new WeakMap<RocksDB.RocksDB["Service"], { readonly store: Store; users: number }>()
 
 /** The records of an index. */
 export class Store {
   readonly database: RocksDB.RocksDB["Service"]
   readonly counts: Counts
-  readonly #durability: RocksDB.Durability
   readonly #cache: PageCache
   /** Counts the commits that changed a ledger, for groups of ledgers. */
   readonly #versions = new Uint32Array(1024)
-  /** Whether a write failed, and the count has not been read since. */
-  #suspect = false
+  /** Held by the commit under way. */
+  readonly #writing = Semaphore.makeUnsafe(1)
+  /** Whether the count is to be read: at first, and when a write has failed. */
+  #suspect = true
 
-  constructor(database: RocksDB.RocksDB["Service"], settings: Settings) {
+  constructor(database: RocksDB.RocksDB["Service"], pageCacheSize: number) {
     this.database = database
-    this.#durability = settings.durability
-    this.#cache = new PageCache(settings.pageCacheSize)
+    this.#cache = new PageCache(pageCacheSize)
     this.counts = new Counts(this.#cache)
   }
 
@@ -110,31 +123,41 @@ export class Store {
     })
   }
 
-  /** Makes changes, all or none, and answers the ledgers that were deleted. Not called again before it has answered. */
-  commit(changes: Changes): Effect.Effect<ReadonlyArray<LedgerId>, RocksDBError.RocksDBError> {
-    return Effect.gen({ self: this }, function* () {
-      yield* this.settle("commit")
+  /** Makes changes, all or none, and answers the ledgers that were deleted. */
+  commit(
+    changes: Changes,
+    durability: RocksDB.Durability
+  ): Effect.Effect<ReadonlyArray<LedgerId>, RocksDBError.RocksDBError> {
+    const commit = Effect.gen({ self: this }, function* () {
+      yield* this.#settle("commit")
       const plan = yield* this.#plan(changes)
       const entries = this.counts.entries + plan.addedEntries
       if (plan.operations.length > 0) {
         plan.operations.push({ type: "put", key: Keys.metadata, value: Records.encodeMetadata(entries) })
       }
-      yield* Effect.onError(this.database.write(plan.operations, { durability: this.#durability }), () =>
-        this.#distrust(changes)
-      )
+      yield* Effect.onError(this.database.write(plan.operations, { durability }), () => this.#distrust(changes))
       this.#apply(plan)
       this.counts.entries = entries
       return plan.deletedLedgers
     })
+    return this.#writing.withPermit(commit)
   }
 
-  /** Reads the count again if a write has failed since it was last read. */
-  settle(operation: string): Effect.Effect<void, RocksDBError.RocksDBError> {
-    return Effect.suspend(() => (this.#suspect ? this.readCount(operation) : Effect.void))
+  /** How many entries the index has. */
+  count(operation: string): Effect.Effect<number, RocksDBError.RocksDBError> {
+    return Effect.suspend(() =>
+      this.#suspect
+        ? Effect.map(this.#writing.withPermit(this.#settle(operation)), () => this.counts.entries)
+        : Effect.succeed(this.counts.entries)
+    )
   }
 
-  /** Reads how many entries the index has. */
-  readCount(operation: string): Effect.Effect<void, RocksDBError.RocksDBError> {
+  /** Reads the count if it is not known. */
+  #settle(operation: string): Effect.Effect<void, RocksDBError.RocksDBError> {
+    return Effect.suspend(() => (this.#suspect ? this.#readCount(operation) : Effect.void))
+  }
+
+  #readCount(operation: string): Effect.Effect<void, RocksDBError.RocksDBError> {
     return Effect.flatMap(this.database.get(Keys.metadata), (bytes) => {
       const metadata = bytes === undefined ? undefined : Records.decodeMetadata(bytes)
       if (metadata?._tag === "Malformed") {
@@ -144,9 +167,10 @@ export class Store {
         const problem = `the index has format version ${metadata.version}, not ${Records.formatVersion}`
         return Effect.fail(Errors.unsupportedFormat(problem, this.#where(operation)))
       }
-      this.counts.entries = metadata?.entries ?? 0
-      this.#suspect = false
-      return metadata === undefined ? this.#checkEmpty(operation) : Effect.void
+      return Effect.map(metadata === undefined ? this.#checkEmpty(operation) : Effect.void, () => {
+        this.counts.entries = metadata?.entries ?? 0
+        this.#suspect = false
+      })
     })
   }
 
@@ -156,9 +180,10 @@ export class Store {
       entry === undefined
         ? Effect.void
         : Effect.fail(
-            Errors.unsupportedFormat("there are records where those of an index are, but none that says its version", {
-              ...this.#where(operation)
-            })
+            Errors.unsupportedFormat(
+              "there are records where those of an index are, but none that says its version",
+              this.#where(operation)
+            )
           )
     )
   }
@@ -215,7 +240,7 @@ export class Store {
         this.#cache.dropLedger(key)
       }
       // If this fails too, the next commit tries again first.
-      return Effect.ignore(this.settle("commit"))
+      return Effect.ignore(this.#settle("commit"))
     })
   }
 
