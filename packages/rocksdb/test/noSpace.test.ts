@@ -29,7 +29,7 @@ describe("a database that cannot be opened anew", () => {
   )
 })
 
-/** The real engine, on a disk that says that it is full when it is told to. */
+/** The real engine, which refuses every write once it has found the disk full, until it is opened anew. */
 const onDisk = (disk: { readonly isFull: boolean; readonly refusesOpens: boolean }) =>
   Effect.map(Effect.provide(Engine.Engine, NativeEngine.layer), (engine) =>
     Engine.Engine.of({
@@ -37,15 +37,21 @@ const onDisk = (disk: { readonly isFull: boolean; readonly refusesOpens: boolean
       open: (options) =>
         Effect.map(
           disk.refusesOpens && !options.readOnly ? Effect.die(noSpace()) : engine.open(options),
-          (database): Engine.Database => ({
-            getMany: database.getMany,
-            write: (operations, sync) => (disk.isFull ? Promise.reject(noSpace()) : database.write(operations, sync)),
-            cursor: database.cursor,
-            property: database.property,
-            compact: database.compact,
-            syncWal: database.syncWal,
-            close: database.close
-          })
+          (database): Engine.Database => {
+            let refuses = false
+            return {
+              getMany: database.getMany,
+              write: (operations, sync) => {
+                refuses ||= disk.isFull
+                return refuses ? Promise.reject(noSpace()) : database.write(operations, sync)
+              },
+              cursor: database.cursor,
+              property: database.property,
+              compact: database.compact,
+              syncWal: database.syncWal,
+              close: database.close
+            }
+          }
         )
     })
   )

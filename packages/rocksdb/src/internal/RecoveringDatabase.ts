@@ -2,8 +2,9 @@
  * An engine's database that takes writes again after the disk was full.
  *
  * RocksDB answers every write with the same error once one has found no space,
- * and neither binding has its `DB::Resume`. So the next write opens the
- * directory anew, as soon as the device has the room that this needs.
+ * until it resumes by itself, which it does not on a small device; and neither
+ * binding has its `DB::Resume`. So a write that is refused again opens the
+ * directory anew, if the device has the room that this needs.
  *
  * - Until then writes fail at once, and reads go on.
  * - While the directory is opened anew, operations wait; a cursor that was open
@@ -76,11 +77,18 @@ class RecoveringDatabase implements Engine.Database {
     return this.#count(this.#native, run)
   }
 
-  /** Runs something that a full disk keeps from working, once there is room. */
+  /** Runs something that a full disk keeps from working: again, with the directory opened anew, if there is room by now. */
   async #change(run: (native: Engine.Database) => Promise<void>): Promise<void> {
-    if (this.#full !== undefined) await this.#recover()
-    if (this.#full !== undefined) throw this.#full
-    await this.use(run)
+    const wasFull = this.#full !== undefined
+    try {
+      await this.use(run)
+      this.#full = undefined
+    } catch (cause) {
+      if (!wasFull || this.#full === undefined) throw cause
+      await this.#recover()
+      if (this.#full !== undefined) throw this.#full
+      await this.use(run)
+    }
   }
 
   async #count<A>(native: Engine.Database, run: (native: Engine.Database) => Promise<A>): Promise<A> {
