@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import Binding from "rocksdb-native"
 import * as Engine from "./Engine.ts"
+import * as CompactionRoom from "./internal/compactionRoom.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
@@ -58,16 +59,18 @@ const openBinding = async (options: Engine.OpenOptions): Promise<Engine.Database
     ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
   })
   await binding.ready()
-  return new NativeDatabase(binding, new WalSync(options.path))
+  return new NativeDatabase(binding, new WalSync(options.path), options)
 }
 
 class NativeDatabase implements Engine.Database {
   readonly #binding: Binding
   readonly #wal: WalSync
+  readonly #options: Engine.OpenOptions
 
-  constructor(binding: Binding, wal: WalSync) {
+  constructor(binding: Binding, wal: WalSync, options: Engine.OpenOptions) {
     this.#binding = binding
     this.#wal = wal
+    this.#options = options
   }
 
   getMany = async (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
@@ -103,8 +106,13 @@ class NativeDatabase implements Engine.Database {
     (await this.#binding.getProperty(property)) ?? undefined
 
   // The method of this name that the binding exports takes a key that is an object for its options, and compacts everything.
-  compact = ({ lower, upper }: Engine.Interval): Promise<void> =>
-    this.#binding._state.compactRange(this.#binding, lower?.key ?? null, upper?.key ?? null, {})
+  compact = async ({ lower, upper }: Engine.Interval): Promise<void> => {
+    const { path, writeBufferSize } = this.#options
+    const permission = await CompactionRoom.ask(path, writeBufferSize, async (name) =>
+      Number(await this.#binding.getProperty(name))
+    )
+    await this.#binding._state.compactRange(this.#binding, lower?.key ?? null, upper?.key ?? null, permission)
+  }
 
   syncWal = (): Promise<void> => this.#wal.sync()
 

@@ -39,7 +39,7 @@ declare module "rocksdb-native" {
         database: RocksDB,
         start: Uint8Array | null,
         end: Uint8Array | null,
-        options: Record<string, never>
+        options: { readonly exclusive: boolean }
       ): Promise<void>
     }
 

@@ -1,0 +1,22 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawnSync } from "node:child_process"
+import { temporaryDirectory } from "./support/directory.ts"
+import * as Program from "./support/program.ts"
+
+const canMount = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0
+if (!canMount && process.env.CI) throw new Error("The tests of a full disk need a Linux that lets them mount a tmpfs.")
+
+describe.skipIf(!canMount)("a compaction on a full disk", () => {
+  it.live("answers NoSpace each time, and the process lives", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const ended = yield* Program.runOnSmallDisk("24m", directory, "full-compaction", [
+        `${directory}/database`,
+        `${directory}/filler`
+      ])
+      assert.deepStrictEqual([ended.code, ended.signal], [0, null], ended.stderr)
+      assert.deepStrictEqual(JSON.parse(ended.stdout), ["NoSpace", "NoSpace"])
+    })
+  )
+})
