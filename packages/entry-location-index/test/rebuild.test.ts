@@ -11,7 +11,17 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as BookKeeper from "../../entry-log/test/fixtures.ts"
 import { EntryId, type EntryLocationIndex, IndexRebuild, LedgerId } from "../src/index.ts"
-import { contents, everything, maxId, range, start, tagOf, temporaryDirectory, using } from "./support.ts"
+import {
+  contents,
+  everything,
+  FailingEngine,
+  maxId,
+  range,
+  start,
+  tagOf,
+  temporaryDirectory,
+  using
+} from "./support.ts"
 
 const ledger = LedgerId.make
 
@@ -228,6 +238,22 @@ describe("a rebuild that fails", () => {
     leavesOld(directory, "EntryLogError MissingDirectory", ({ entryLogs }) =>
       Fs.rmSync(entryLogs, { recursive: true })
     ))
+
+  test("because what was written is not what can be read leaves the old index", (directory) =>
+    Effect.gen(function* () {
+      const [entryLogs, database] = [Path.join(directory, "logs"), Path.join(directory, "index")]
+      yield* append(entryLogs, [
+        [1n, 1n],
+        [2n, 2n]
+      ])
+      yield* using(database, (index) => index.addLocations(range(9n, 0, 1000)))
+      const engine = new FailingEngine()
+      engine.lose((operation) => operation.type === "put" && operation.key.length === 17 && operation.key[8] === 2)
+      const rebuilding = Effect.provide(IndexRebuild.rebuildWithoutEngine({ entryLogs, database }), engine.layer)
+      assert.strictEqual((yield* Effect.flip(rebuilding)).reason._tag, "Corruption")
+      assert.deepStrictEqual(yield* using(database, everything), range(9n, 0, 1000))
+      assert.deepStrictEqual(Fs.readdirSync(directory).toSorted(), ["index", "logs"])
+    }))
 
   test("because it is interrupted leaves the old index", (directory) =>
     Effect.gen(function* () {

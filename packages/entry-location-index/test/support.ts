@@ -63,8 +63,9 @@ export const everything = (
 ): Effect.Effect<ReadonlyArray<EntryLocationIndex.EntryLocation>, RocksDBError.RocksDBError> =>
   Stream.runCollect(Stream.flatMap(index.ledgers, (ledgerId) => index.entries(ledgerId)))
 
-/** An engine whose writes can be refused. */
+/** An engine whose writes can be refused, or lose operations. */
 export class FailingEngine {
+  #isLost: (operation: Engine.Operation) => boolean = () => false
   #refused = 0
   #message = ""
   #before: Effect.Effect<void> = Effect.void
@@ -80,6 +81,11 @@ export class FailingEngine {
     this.#refused = times
     this.#message = message
     this.#before = before
+  }
+
+  /** Lets operations of every write get lost. */
+  lose(isLost: (operation: Engine.Operation) => boolean): void {
+    this.#isLost = isLost
   }
 
   readonly layer: Layer.Layer<Engine.Engine> = Layer.effect(
@@ -103,7 +109,10 @@ export class FailingEngine {
         }
         this.writes.push(operations)
         this.#onWrite(sync)
-        await database.write(operations, sync)
+        await database.write(
+          operations.filter((operation) => !this.#isLost(operation)),
+          sync
+        )
       },
       cursor: database.cursor,
       property: database.property,
