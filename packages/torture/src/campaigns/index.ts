@@ -2,8 +2,11 @@
  * Every campaign, in the order in which they run.
  */
 import type { Campaign } from "../Campaign.ts"
+import { diskFull } from "./DiskFull.ts"
 import { closeStorm } from "./CloseStorm.ts"
+import { corruption } from "./Corruption.ts"
 import { kill9 } from "./Kill9.ts"
+import { powerLoss } from "./PowerLoss.ts"
 
 /** The campaigns. */
-export const campaigns: ReadonlyArray<Campaign> = [closeStorm, kill9]
+export const campaigns: ReadonlyArray<Campaign> = [closeStorm, kill9, powerLoss, diskFull, corruption]

@@ -1,0 +1,46 @@
+/**
+ * Disk full: entry logs and their index on a real small file system, a tmpfs in
+ * a mount namespace of its own, that fills up again and again.
+ */
+import * as Effect from "effect/Effect"
+import { type Campaign, Unavailable } from "../Campaign.ts"
+import * as Directory from "../Directory.ts"
+import * as Process from "../Process.ts"
+import * as Report from "../Report.ts"
+import * as Rounds from "../Rounds.ts"
+
+/** The campaign. */
+export const diskFull: Campaign = {
+  name: "disk-full",
+  promise: "A full disk refuses writes and nothing else, and with room again everything goes on",
+  run: (settings) =>
+    Effect.gen(function* () {
+      if (!Process.canMount()) {
+        return yield* new Unavailable({ message: "this system does not let us mount a file system of our own" })
+      }
+      const reports: Array<Report.Report> = []
+      yield* Rounds.repeat(settings, 20, (round) =>
+        Effect.map(fill(settings.seed + round), (report) => {
+          reports.push(report)
+          return report.found.length === 0
+        })
+      )
+      const total = (figure: string) => Report.sum(reports, figure).toLocaleString("en")
+      return {
+        did:
+          `${reports.length} disks filled up ${total("fills")} times: ${total("acknowledged")} entries acknowledged, ` +
+          `${total("refused")} writes refused (${total("refusedByIndex")} of them by the index), ${total("read")} ` +
+          `entries read back, ${total("closedFull")} closes on a full disk`,
+        found: Report.findings(reports)
+      }
+    })
+}
+
+const fill = (seed: number): Effect.Effect<Report.Report> =>
+  Effect.gen(function* () {
+    const directory = yield* Directory.temporary
+    const program = Process.program("disk-full", directory, String(seed))
+    const ended = yield* Process.run(Process.onSmallDisk("32m", directory, program), { seconds: 180 })
+    const report = Report.read(ended)
+    return { ...report, found: report.found.map((finding) => `disk of seed ${seed}: ${finding}`) }
+  }).pipe(Effect.scoped)

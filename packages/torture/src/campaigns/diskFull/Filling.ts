@@ -1,0 +1,272 @@
+/**
+ * Entry logs and their index on a file system that fills up.
+ *
+ * Entries are appended, synced and indexed until there is no room; then reads
+ * must go on and writes say `NoSpace`, at once. With room again writes go on.
+ * At the end all is closed, mostly while the disk is full, and opened again:
+ * every acknowledged entry is there, byte for byte, and nothing else is counted.
+ */
+import { EntryId, EntryLocationIndex, LedgerId } from "@effect-bookie/entry-location-index"
+import { EntryLog, type EntryLogError, type Location } from "@effect-bookie/entry-log"
+import type { RocksDBError } from "@effect-bookie/rocksdb"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
+import * as Fs from "node:fs"
+import type { Findings } from "../../Findings.ts"
+import type { Random } from "../../Random.ts"
+import type { Report } from "../../Report.ts"
+import * as Stack from "../../Stack.ts"
+
+type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
+
+interface Services {
+  readonly index: EntryLocationIndex.EntryLocationIndex["Service"]
+  readonly entryLog: EntryLog.EntryLog["Service"]
+}
+
+interface Stored {
+  readonly entry: EntryLog.Entry
+  readonly location: Location.Location
+}
+
+/** How long one operation may take on a full disk: to fail is all that it can do. */
+const patience = "10 seconds"
+
+/** In bytes: what the file system has room for besides the filler, in the beginning. */
+const roomOf = (random: Random): number => 3_000_000 + random.below(4_000_000)
+
+/** Fills a directory. */
+export class Filling {
+  readonly #directory: string
+  readonly #random: Random
+  readonly #findings: Findings
+  readonly #stored = new Map<string, Stored>()
+  readonly #figures = { fills: 0, acknowledged: 0, refused: 0, refusedByIndex: 0, read: 0, closedFull: 0 }
+  #next = 0
+  /** Large payloads fill the logs first, none the index. */
+  readonly #largestPayload: number
+
+  constructor(directory: string, random: Random, findings: Findings) {
+    this.#directory = directory
+    this.#random = random
+    this.#findings = findings
+    this.#largestPayload = random.pick([0, 40, 400, 20_000])
+  }
+
+  /** Does it all. */
+  readonly run: Effect.Effect<Report> = Effect.gen({ self: this }, function* () {
+    this.#fillExcept(roomOf(this.#random))
+    const isClosedFull = yield* this.#whileOpen(this.#work(2 + this.#random.below(3)))
+    if (isClosedFull) yield* this.#openWhileFull()
+    this.#free()
+    yield* this.#whileOpen((services) => Effect.as(this.#verifyAll(services), false))
+    return { figures: this.#figures, found: this.#findings.all }
+  })
+
+  /** Opens everything, does something with it, and closes it in order. */
+  readonly #whileOpen = Effect.fnUntraced(function* (
+    this: Filling,
+    use: (services: Services) => Effect.Effect<boolean>
+  ) {
+    const released: Array<string> = []
+    const scope = yield* Scope.make()
+    const opened = yield* Effect.exit(Layer.buildWithScope(this.#layer(released), scope))
+    if (Exit.isFailure(opened)) {
+      this.#findings.add(`the open with room failed: ${Cause.pretty(opened.cause)}`)
+      yield* Scope.close(scope, Exit.void)
+      return false
+    }
+    const services = yield* Effect.provideContext(servicesOf, opened.value)
+    const answer = yield* use(services)
+    const closed = yield* Effect.exit(Effect.timeoutOption(Scope.close(scope, Exit.void), "30 seconds"))
+    if (Exit.isFailure(closed)) this.#findings.add(`the close failed: ${Cause.pretty(closed.cause)}`)
+    else if (Option.isNone(closed.value)) this.#findings.add("the close did not come to its end in 30 seconds")
+    const problem = Stack.problemOf(released)
+    if (problem !== undefined) this.#findings.add(problem)
+    return answer
+  })
+
+  #layer(released: Array<string>) {
+    return Stack.layer({
+      directory: this.#directory,
+      database: { writeBufferSize: "128 KiB", shutdownDeadline: "20 seconds" },
+      index: { compactionInterval: "5 millis", pageCacheSize: "128 KiB" },
+      logs: { maxLogSize: "2 MiB" },
+      onRelease: (resource) => released.push(resource)
+    })
+  }
+
+  /** Fills the disk so many times, and answers whether it is full at the end. */
+  readonly #work = (fills: number) =>
+    Effect.fnUntraced(function* (this: Filling, services: Services) {
+      for (let fill = 1; fill <= fills; fill++) {
+        yield* this.#fill(services)
+        yield* this.#verifySome(services)
+        if (fill === fills && !this.#random.oneIn(3)) {
+          this.#figures.closedFull += 1
+          return true
+        }
+        this.#free()
+        yield* this.#goOn(services)
+        yield* this.#verifySome(services)
+        this.#fillExcept(roomOf(this.#random) / 4)
+      }
+      return false
+    }).bind(this)
+
+  /** Stores until there is no room, and some times more. */
+  readonly #fill = Effect.fnUntraced(function* (this: Filling, services: Services) {
+    this.#figures.fills += 1
+    for (let refused = 0, stored = 0; refused < 5 && stored < maxBatches;) {
+      const isStored = yield* this.#attempt(services)
+      if (isStored) stored += 1
+      else refused += 1
+    }
+  })
+
+  /** Once there is room, writes must go on. */
+  readonly #goOn = Effect.fnUntraced(function* (this: Filling, services: Services) {
+    for (let attempts = 0; attempts < 3; attempts++) {
+      if (!(yield* this.#attempt(services))) this.#findings.add("a write with room again was refused")
+    }
+  })
+
+  /** Stores a batch, or deletes a ledger; false if there is no room for that. */
+  readonly #attempt = Effect.fnUntraced(function* (this: Filling, services: Services) {
+    const write = this.#random.oneIn(15) ? this.#delete(services) : this.#store(services)
+    const exit = yield* Effect.exit(Effect.timeoutOption(write, patience))
+    if (Exit.isSuccess(exit) && Option.isSome(exit.value)) return true
+    this.#figures.refused += 1
+    const reason = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()
+    if (Option.isNone(reason) || reason.value.reason._tag !== "NoSpace") {
+      this.#findings.add(
+        `a write on a full disk answered ${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "nothing"}`
+      )
+    } else if (reason.value._tag === "RocksDBError") this.#figures.refusedByIndex += 1
+    return false
+  })
+
+  #store({ entryLog, index }: Services): Effect.Effect<void, Failure> {
+    const entries = Array.from({ length: 1 + this.#random.below(60) }, () => this.#makeEntry())
+    return Effect.gen({ self: this }, function* () {
+      const locations = yield* entryLog.appendAll(entries)
+      yield* entryLog.sync
+      const located = entries.flatMap((entry, at) => {
+        const location = locations[at]
+        return location === undefined ? [] : [{ entry, location }]
+      })
+      yield* index.addLocations(located.map(({ entry, location }) => ({ ...entry, location })))
+      for (const stored of located) this.#stored.set(nameOf(stored.entry), stored)
+      this.#figures.acknowledged += located.length
+    })
+  }
+
+  #delete({ index }: Services): Effect.Effect<void, Failure> {
+    const ledgerId = LedgerId.make(BigInt(this.#random.below(ledgers)))
+    return Effect.map(index.deleteLedger(ledgerId), () => {
+      for (const [name, { entry }] of this.#stored) if (entry.ledgerId === ledgerId) this.#stored.delete(name)
+    })
+  }
+
+  /** An entry that was never stored before, far from the one before it, so that the index has much to write. */
+  #makeEntry(): EntryLog.Entry {
+    const number = this.#next++
+    const payload = new Uint8Array(this.#random.below(this.#largestPayload + 1))
+    for (let at = 0; at < payload.length; at += 64) payload[at] = this.#random.below(256)
+    const ledgerId = LedgerId.make(BigInt(this.#random.below(ledgers)))
+    return { ledgerId, entryId: EntryId.make(BigInt(number) * 300n), payload }
+  }
+
+  readonly #verifySome = Effect.fnUntraced(function* (this: Filling, services: Services) {
+    const count = yield* Effect.exit(services.index.entryCount)
+    if (!Exit.isSuccess(count) || count.value !== BigInt(this.#stored.size)) {
+      this.#findings.add(`the count is ${String(count)}, and ${this.#stored.size} entries are acknowledged`)
+    }
+    const all = [...this.#stored.values()]
+    for (let count = 0; count < 100 && all.length > 0; count++) {
+      const stored = all[this.#random.below(all.length)]
+      if (stored !== undefined) yield* this.#verify(services, stored)
+    }
+  })
+
+  readonly #verify = Effect.fnUntraced(function* (
+    this: Filling,
+    { entryLog, index }: Services,
+    { entry, location }: Stored
+  ) {
+    this.#figures.read += 1
+    const { entryId, ledgerId, payload } = entry
+    const read = Effect.gen(function* () {
+      const found = yield* index.getLocation(ledgerId, entryId)
+      return { found, payload: yield* entryLog.read(ledgerId, entryId, location) }
+    })
+    const exit = yield* Effect.exit(Effect.timeout(read, patience))
+    if (Exit.isFailure(exit)) {
+      this.#findings.add(`an acknowledged entry cannot be read: ${Cause.pretty(exit.cause)}`)
+    } else if (exit.value.found !== location || digest(exit.value.payload) !== digest(payload)) {
+      this.#findings.add(`entry ${nameOf(entry)} is at ${exit.value.found}, not at ${location}, or has other bytes`)
+    }
+  })
+
+  /** Every acknowledged entry is there, and the index has no other. */
+  readonly #verifyAll = Effect.fnUntraced(function* (this: Filling, services: Services) {
+    const { index } = services
+    let found = 0
+    const scan = index.ledgers.pipe(
+      Stream.flatMap((ledgerId) => index.entries(ledgerId)),
+      Stream.runForEach((entry) =>
+        Effect.sync(() => {
+          found += 1
+          const name = nameOf(entry)
+          const expected = this.#stored.get(name)?.location
+          this.#findings.check(expected === entry.location, `entry ${name} is at ${entry.location}, not at ${expected}`)
+        })
+      )
+    )
+    const exit = yield* Effect.exit(scan)
+    if (Exit.isFailure(exit)) this.#findings.add(`the index cannot be scanned: ${Cause.pretty(exit.cause)}`)
+    this.#findings.check(found === this.#stored.size, `${found} of ${this.#stored.size} entries are there`)
+    for (let samples = 0; samples < 10; samples++) yield* this.#verifySome(services)
+  })
+
+  /** An open on a full disk succeeds, or says so and leaves the directory as it was. */
+  readonly #openWhileFull = Effect.fnUntraced(function* (this: Filling) {
+    const scope = yield* Scope.make()
+    const opened = yield* Effect.exit(Effect.timeoutOption(Layer.buildWithScope(this.#layer([]), scope), patience))
+    const reason = Exit.isFailure(opened) ? Cause.findErrorOption(opened.cause) : Option.none()
+    if (Exit.isFailure(opened) && !(Option.isSome(reason) && reason.value.reason._tag === "NoSpace")) {
+      this.#findings.add(`an open on a full disk failed otherwise: ${Cause.pretty(opened.cause)}`)
+    }
+    yield* Effect.exit(Scope.close(scope, Exit.void))
+  })
+
+  /** Takes up all of the file system but so many bytes. */
+  #fillExcept(room: number): void {
+    const { bavail, bsize } = Fs.statfsSync(this.#directory)
+    const size = bavail * bsize - room
+    if (size > 0) Fs.writeFileSync(`${this.#directory}/filler`, Buffer.alloc(size))
+  }
+
+  #free(): void {
+    Fs.rmSync(`${this.#directory}/filler`, { force: true })
+  }
+}
+
+const ledgers = 40
+
+/** More than any of the disks has room for. */
+const maxBatches = 20_000
+
+const servicesOf = Effect.gen(function* () {
+  return { index: yield* EntryLocationIndex.EntryLocationIndex, entryLog: yield* EntryLog.EntryLog }
+})
+
+const nameOf = ({ entryId, ledgerId }: EntryLocationIndex.EntryLocationId): string => `${ledgerId}:${entryId}`
+
+const digest = (bytes: Uint8Array): string => createHash("sha1").update(bytes).digest("hex")

@@ -1,0 +1,13 @@
+/**
+ * Fills the file system of a directory, frees some room, goes on, and opens all
+ * of it again. Reports. Arguments: the directory, the seed.
+ */
+import * as Effect from "effect/Effect"
+import { Filling } from "../campaigns/diskFull/Filling.ts"
+import { Findings } from "../Findings.ts"
+import * as Random from "../Random.ts"
+import * as Report from "../Report.ts"
+
+const [directory = "", seed = ""] = process.argv.slice(2)
+
+Report.print(await Effect.runPromise(new Filling(directory, Random.make(Number(seed)), new Findings()).run))
