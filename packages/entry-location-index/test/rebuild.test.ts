@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Latch, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { EntryLog } from "@effect-bookie/entry-log"
-import { RocksDB } from "@effect-bookie/rocksdb"
+import { Lifecycle, RocksDB } from "@effect-bookie/rocksdb"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as BookKeeper from "../../entry-log/test/fixtures.ts"
@@ -163,6 +163,16 @@ describe("a rebuild", () => {
       }
       const found = yield* using(database, everything)
       assert.isTrue(isEqual(found, latest(written)))
+    }))
+
+  test("tells the Lifecycle of the application nothing of the databases that it opens", (directory) =>
+    Effect.gen(function* () {
+      const [entryLogs, database] = [Path.join(directory, "logs"), Path.join(directory, "index")]
+      yield* append(entryLogs, [[1n, 1n]])
+      const events: Array<string> = []
+      const listener: Lifecycle.Listener = ({ resource }) => Effect.sync(() => events.push(resource))
+      yield* IndexRebuild.rebuild({ entryLogs, database }).pipe(Effect.provideService(Lifecycle.Lifecycle, listener))
+      assert.deepStrictEqual(events, [])
     }))
 
   test("of logs without entries is an empty index", (directory) =>
