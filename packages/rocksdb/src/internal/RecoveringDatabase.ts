@@ -113,7 +113,10 @@ class RecoveringDatabase implements Engine.Database {
 
   async #reopen(): Promise<void> {
     if (this.#native !== undefined && !(await hasRoom(this.#path))) return
-    for (const cursor of this.#cursors) await cursor.fail(this.#full)
+    const full = this.#full
+    // RocksDB has resumed meanwhile: a write that was in flight has succeeded.
+    if (this.#native !== undefined && full === undefined) return
+    for (const cursor of this.#cursors) await cursor.fail(full)
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
     this.#idle = undefined
     const before = this.#native
