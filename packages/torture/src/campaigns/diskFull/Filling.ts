@@ -12,6 +12,7 @@ import type { RocksDBError } from "@effect-bookie/rocksdb"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -47,7 +48,7 @@ export class Filling {
   readonly #random: Random
   readonly #findings: Findings
   readonly #stored = new Map<string, Stored>()
-  readonly #figures = { fills: 0, acknowledged: 0, refused: 0, refusedByIndex: 0, read: 0, closedFull: 0 }
+  readonly #figures = { fills: 0, acknowledged: 0, refused: 0, refusedByIndex: 0, read: 0, scans: 0, closedFull: 0 }
   #next = 0
   /** Large payloads fill the logs first, none the index. */
   readonly #largestPayload: number
@@ -83,7 +84,8 @@ export class Filling {
       return false
     }
     const services = yield* Effect.provideContext(servicesOf, opened.value)
-    const answer = yield* use(services)
+    // What it has begun ends with it.
+    const answer = yield* Effect.flatMap(Effect.forkChild(use(services)), Fiber.join)
     const closed = yield* Effect.exit(Effect.timeoutOption(Scope.close(scope, Exit.void), "30 seconds"))
     if (Exit.isFailure(closed)) this.#findings.add(`the close failed: ${Cause.pretty(closed.cause)}`)
     else if (Option.isNone(closed.value)) this.#findings.add("the close did not come to its end in 30 seconds")
@@ -105,6 +107,7 @@ export class Filling {
   /** Fills the disk so many times, and answers whether it is full at the end. */
   readonly #work = (fills: number) =>
     Effect.fnUntraced(function* (this: Filling, services: Services) {
+      for (let readers = 0; readers < 4; readers++) yield* Effect.forkChild(this.#readOn(services))
       for (let fill = 1; fill <= fills; fill++) {
         yield* this.#fill(services)
         yield* this.#verifySome(services)
@@ -127,6 +130,21 @@ export class Filling {
       const isStored = yield* this.#attempt(services)
       if (isStored) stored += 1
       else refused += 1
+    }
+  })
+
+  /** Scans all the time. A scan may be told `NoSpace`, when the directory is opened anew under it, and nothing else. */
+  readonly #readOn = Effect.fnUntraced(function* (this: Filling, { index }: Services) {
+    while (true) {
+      const ledgerId = LedgerId.make(BigInt(this.#random.below(ledgers)))
+      const scan = Stream.runForEach(Stream.rechunk(index.entries(ledgerId), 64), () => Effect.yieldNow)
+      const exit = yield* Effect.exit(Effect.timeoutOption(scan, patience))
+      this.#figures.scans += 1
+      yield* Effect.sleep("1 millis")
+      if (Exit.isSuccess(exit) && Option.isSome(exit.value)) continue
+      const reason = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()
+      if (Option.isSome(reason) && reason.value.reason._tag === "NoSpace") continue
+      this.#findings.add(`a scan answered ${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "nothing"}`)
     }
   })
 
