@@ -12,7 +12,9 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import Binding from "rocksdb-native"
+import { existsSync } from "node:fs"
 import * as Engine from "./Engine.ts"
+import * as LogRecords from "./internal/logRecords.ts"
 import * as CompactionRoom from "./internal/compactionRoom.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
@@ -46,6 +48,8 @@ const open = (options: Engine.OpenOptions): Effect.Effect<Engine.Database, Rocks
 }
 
 const openBinding = async (options: Engine.OpenOptions): Promise<Engine.Database> => {
+  // Where there is no directory yet, RocksDB says so or makes one.
+  if (existsSync(options.path)) await LogRecords.check(options.path)
   const bits = options.bloomBitsPerKey ?? 10
   const binding = new Binding(options.path, {
     readOnly: options.readOnly,
