@@ -58,10 +58,12 @@ export const find = async (directory: string): Promise<void> => {
   }
 }
 
-/** Creates the directory and what is missing above it, so that a power loss does not take it away again. */
+/**
+ * Creates the directory and what is missing above it, so that a power loss does not take it away again. Its own name is
+ * brought to disk in any case: the one that created it may have been killed before it could.
+ */
 export const create = async (directory: string): Promise<void> => {
-  const first = await Fs.mkdir(directory, { recursive: true })
-  if (first === undefined) return
+  const first = (await Fs.mkdir(directory, { recursive: true })) ?? directory
   for (let created = directory; created.length >= first.length; created = Path.dirname(created)) {
     await Files.syncDirectory(Path.dirname(created))
   }

@@ -43,12 +43,13 @@ const markerName = "ENGINE"
 
 const find = async (request: Request): Promise<Directory> => {
   const create = request.createIfMissing && !request.readOnly
-  if (create) await Fs.mkdir(request.path, { recursive: true })
+  const created = create ? await Fs.mkdir(request.path, { recursive: true }) : undefined
   const path = await Fs.realpath(request.path).catch(async (cause) => {
     throw isMissing(cause) ? missing(request.path) : cause
   })
   const exists = await isFile(Path.join(path, "CURRENT"))
   if (!exists) await refuseRemains(path)
+  if (!exists && create) await syncNames(path, created === undefined ? path : await Fs.realpath(created))
   if (!exists && !create) throw missing(request.path)
   const marker = await readMarker(path)
   if (marker === undefined && !exists) await writeMarker(path, request.engine)
@@ -62,6 +63,27 @@ const find = async (request: Request): Promise<Directory> => {
           catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path })
         })
       : Effect.void
+  }
+}
+
+/**
+ * Brings the name of a new directory to disk, and those of the directories above it from the first one that was created:
+ * else a power loss takes the whole database away. Also where the one that created them was killed before it could.
+ */
+const syncNames = async (path: string, first: string): Promise<void> => {
+  for (let created = path; created.length >= first.length; created = Path.dirname(created)) {
+    await syncDirectory(Path.dirname(created))
+  }
+}
+
+const syncDirectory = async (path: string): Promise<void> => {
+  // Windows has no descriptor of a directory, and makes its entries durable with the file.
+  if (process.platform === "win32") return
+  const directory = await Fs.open(path, "r")
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
   }
 }
 
