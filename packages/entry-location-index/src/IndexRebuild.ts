@@ -35,13 +35,14 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Changes } from "./internal/Changes.ts"
 import { LogSizes } from "./internal/LogSizes.ts"
+import * as LogSync from "./internal/LogSync.ts"
 import * as Store from "./internal/Store.ts"
 import * as Verification from "./internal/verification.ts"
 import * as Workspace from "./internal/Workspace.ts"
 
 /** What to rebuild, and from what. */
 export interface Options {
-  /** The directory of the entry logs. It is only read. */
+  /** The directory of the entry logs. They are only read, and brought to disk. */
   readonly entryLogs: string
   /** The directory of the database that the index is in, or is to be in. */
   readonly database: string
@@ -149,6 +150,7 @@ const build: (
   yield* commit(sizes.total)
   yield* database.compact()
   yield* database.syncWal
+  yield* LogSync.sync(entryLog.directory)
   return { scanned, excluded, logs: sizes.count, bytes: sizes.total }
 })
 

@@ -1,0 +1,44 @@
+/**
+ * Brings the entry logs of a directory to disk.
+ *
+ * A rebuild also indexes what a writer had appended and not synced when it was
+ * killed, or has not synced yet. Were the index on disk before those entries, a
+ * power loss would leave it pointing past the logs.
+ */
+import { EntryLogError } from "@effect-bookie/entry-log"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs/promises"
+import * as Path from "node:path"
+
+/** Succeeds when what the logs hold now is on disk. */
+export const sync = (directory: string): Effect.Effect<void, EntryLogError.EntryLogError> =>
+  Effect.tryPromise({
+    try: async () => {
+      for (const name of await Fs.readdir(directory)) {
+        if (name.endsWith(".log")) await syncFile(Path.join(directory, name))
+      }
+      await syncNames(directory)
+    },
+    catch: (cause) => EntryLogError.fromSystem(cause, { operation: "rebuild", path: directory })
+  })
+
+const syncFile = async (path: string): Promise<void> => {
+  // Windows only syncs what may be written to.
+  const file = await Fs.open(path, process.platform === "win32" ? "r+" : "r")
+  try {
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
+const syncNames = async (path: string): Promise<void> => {
+  // Windows has no descriptor of a directory, and makes its entries durable with the file.
+  if (process.platform === "win32") return
+  const directory = await Fs.open(path, "r")
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
