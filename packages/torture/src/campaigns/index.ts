@@ -2,11 +2,21 @@
  * Every campaign, in the order in which they run.
  */
 import type { Campaign } from "../Campaign.ts"
+import { everyExit } from "./EveryExit.ts"
 import { diskFull } from "./DiskFull.ts"
 import { closeStorm } from "./CloseStorm.ts"
 import { corruption } from "./Corruption.ts"
 import { kill9 } from "./Kill9.ts"
 import { powerLoss } from "./PowerLoss.ts"
+import { rebuild } from "./Rebuild.ts"
 
 /** The campaigns. */
-export const campaigns: ReadonlyArray<Campaign> = [closeStorm, kill9, powerLoss, diskFull, corruption]
+export const campaigns: ReadonlyArray<Campaign> = [
+  closeStorm,
+  everyExit,
+  kill9,
+  powerLoss,
+  diskFull,
+  corruption,
+  rebuild
+]
