@@ -5,6 +5,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
 import { type EngineName, engineNames, engines } from "./Engines.ts"
+import { lookupSize } from "./Session.ts"
 
 /** Works by name, in the order in which they are done. */
 export const workNames = [
@@ -91,11 +92,21 @@ export const parse = (flags: ReadonlyArray<string>): Options | "help" => {
   const preset = values.quick === true ? quick : values.huge === true ? huge : full
   const [narrow, wide, widest] = numbers("--ledgers", values.ledgers, preset.ledgers)
   if (narrow === undefined || wide === undefined || widest === undefined) throw wrong("--ledgers", "three numbers")
+  const entries = numbers("--entries", values.entries, preset.entries)
+  const flushSize = number("--flush", values.flush, preset.flushSize)
+  if ([narrow, wide, widest].some((ledgers) => flushSize % ledgers !== 0)) {
+    throw wrong("--flush", "a multiple of each number of ledgers: a flush has as many entries of each")
+  }
+  if (entries.some((size) => size % flushSize !== 0 || size % lookupSize !== 0)) {
+    throw wrong("--entries", `multiples of ${flushSize}, which is a flush, and of ${lookupSize}, which is a lookup`)
+  }
+  const deletedEntries = number("--deleted", values.deleted, preset.deletedEntries)
+  if (deletedEntries % Math.min(flushSize, deletedEntries) !== 0) throw wrong("--deleted", `a multiple of ${flushSize}`)
   return {
-    entries: numbers("--entries", values.entries, preset.entries),
+    entries,
     ledgers: [narrow, wide, widest],
-    flushSize: number("--flush", values.flush, preset.flushSize),
-    deletedEntries: number("--deleted", values.deleted, preset.deletedEntries),
+    flushSize,
+    deletedEntries,
     turns: number("--turns", values.turns, preset.turns),
     turnTime: number("--turn-time", values["turn-time"], preset.turnTime),
     cacheSize: number("--cache", values.cache, 64) * 2 ** 20,

@@ -39,14 +39,20 @@ const buildBookKeeper = (): void => {
   if (status !== 0) throw new Error(`Maven could not build ${folder}: ${stdout}`)
 }
 
+const failWith =
+  (exitCode: number) =>
+  (cause: unknown): never => {
+    console.error(cause instanceof Error ? cause.message : cause)
+    process.exit(exitCode)
+  }
+
 const options = (() => {
   try {
     return parse(process.argv.slice(2))
   } catch (cause) {
-    console.error(cause instanceof Error ? cause.message : cause)
-    process.exit(2)
+    return failWith(2)(cause)
   }
 })()
 
 if (options === "help") console.log(help)
-else await main(options)
+else await main(options).catch(failWith(1))

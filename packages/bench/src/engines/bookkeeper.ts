@@ -39,9 +39,19 @@ export const start = async (): Promise<Host> => {
   }
 }
 
-/** The memory that BookKeeper's own start script gives a bookie; a tenth of it is the cache, unless it is told otherwise. */
+/** What BookKeeper's own start script gives a bookie. A tenth of it is the cache, unless it is told otherwise. */
 const directMemorySize = 2 * 2 ** 30
-const memoryFlags = ["-Xms1g", "-Xmx1g", `-XX:MaxDirectMemorySize=${directMemorySize}`]
+
+/** As that script has them. */
+const javaFlags = [
+  "-Xms1g",
+  "-Xmx1g",
+  `-XX:MaxDirectMemorySize=${directMemorySize}`,
+  "-XX:+UseG1GC",
+  "-XX:MaxGCPauseMillis=10",
+  "-XX:+ParallelRefProcEnabled",
+  "-XX:+DisableExplicitGC"
+]
 
 /** As in the Java program. */
 const commands = { open: 1, close: 2, add: 3, get: 4, scan: 5, last: 6, delete: 7, compact: 8 }
@@ -113,7 +123,7 @@ class JavaProcess {
       Path.join(folder, "target", "classes"),
       Fs.readFileSync(Path.join(folder, "target", "classpath"), "utf8").trim()
     ].join(Path.delimiter)
-    const child = spawn("java", [...memoryFlags, "-cp", classPath, "effectbookie.Bench"], {
+    const child = spawn("java", [...javaFlags, "-cp", classPath, "effectbookie.Bench"], {
       stdio: ["pipe", "pipe", "inherit"]
     })
     this.#child = child
