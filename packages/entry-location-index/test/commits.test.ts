@@ -181,18 +181,44 @@ describe("a write that fails", () => {
             undefined
           ])
         })
-        engine.refuse(2, "IO error: No space left on device")
+        // The full disk comes last: a write that fails after it is done once more, as the next test says.
+        engine.refuse(1, "IO error: it broke")
         assert.strictEqual(
           yield* tagOf(index.addLocations([entry(1n, 5n, 77n), entry(1n, 300n, 1n), entry(3n, 0n, 1n)])),
-          "NoSpace"
+          "IOError"
         )
         yield* unchanged
+        engine.refuse(1, "IO error: No space left on device")
         assert.strictEqual(yield* tagOf(index.deleteLedgers([ledger(1n), ledger(2n)])), "NoSpace")
         yield* unchanged
         yield* index.addLocation(ledger(1n), EntryId.make(300n), Location.make(1n))
         yield* index.deleteLedger(ledger(2n))
         assert.deepStrictEqual(yield* everything(index), [...range(1n, 0, 300), entry(1n, 300n, 1n)])
         assert.strictEqual(yield* index.entryCount, 301n)
+      })
+    )
+  )
+
+  it.effect("on a full disk that has room again is done with the directory opened anew, and all is exact", () =>
+    withFailingEngine((index, engine) =>
+      Effect.gen(function* () {
+        yield* index.addLocations([...range(1n, 0, 300), ...range(2n, 0, 10)])
+        engine.refuse(2, "IO error: No space left on device")
+        assert.strictEqual(yield* tagOf(index.addLocations([entry(1n, 5n, 77n), entry(3n, 0n, 1n)])), "NoSpace")
+        assert.strictEqual(engine.opens, 1)
+        yield* index.deleteLedger(ledger(2n))
+        assert.strictEqual(engine.opens, 2)
+        yield* index.addLocations(range(1n, 300, 310))
+        const left = range(1n, 0, 310)
+        assert.deepStrictEqual(yield* everything(index), left)
+        assert.strictEqual(yield* index.entryCount, 310n)
+        assert.deepStrictEqual(yield* index.getLocations([...left, entry(2n, 0n, 0n), entry(3n, 0n, 0n)]), [
+          ...left.map(({ location }) => location),
+          undefined,
+          undefined
+        ])
+        assert.strictEqual(yield* index.getLastEntryInLedger(ledger(1n)), EntryId.make(309n))
+        assert.isUndefined(yield* index.getLastEntryInLedger(ledger(2n)))
       })
     )
   )

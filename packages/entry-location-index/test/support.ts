@@ -70,6 +70,8 @@ export class FailingEngine {
   #message = ""
   #before: Effect.Effect<void> = Effect.void
   writes: Array<ReadonlyArray<Engine.Operation>> = []
+  /** How many times a database was opened. */
+  opens = 0
   readonly #onWrite: (sync: boolean) => void
 
   constructor(onWrite: (sync: boolean) => void = () => {}) {
@@ -93,7 +95,11 @@ export class FailingEngine {
     Effect.map(Engine.Engine, (engine) =>
       Engine.Engine.of({
         name: engine.name,
-        open: (options) => Effect.map(engine.open(options), (database) => this.#wrap(database))
+        open: (options) =>
+          Effect.map(engine.open(options), (database) => {
+            this.opens += 1
+            return this.#wrap(database)
+          })
       })
     )
   ).pipe(Layer.provide(NativeEngine.layer))
