@@ -2,6 +2,7 @@
  * Every campaign, in the order in which they run.
  */
 import type { Campaign } from "../Campaign.ts"
+import { twoOwners } from "./TwoOwners.ts"
 import { everyExit } from "./EveryExit.ts"
 import { diskFull } from "./DiskFull.ts"
 import { closeStorm } from "./CloseStorm.ts"
@@ -18,5 +19,6 @@ export const campaigns: ReadonlyArray<Campaign> = [
   powerLoss,
   diskFull,
   corruption,
+  twoOwners,
   rebuild
 ]
