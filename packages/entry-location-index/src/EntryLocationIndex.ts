@@ -161,7 +161,7 @@ const open = Effect.fnUntraced(function* (options: Options) {
   const database = yield* RocksDB.RocksDB
   const settings = yield* resolve(options, database.path)
   const store = yield* Store.open(database, settings.pageCacheSize)
-  const gate = new Gate(database.path)
+  const gate = new Gate(database)
   yield* Lifecycle.scoped("entry-location-index", Effect.void, Effect.void)
   const compactor = yield* Compactor.make(database, settings.compactionInterval)
   const committer = yield* Committer.make(database.path, (changes) =>

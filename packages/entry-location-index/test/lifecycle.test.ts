@@ -31,7 +31,7 @@ const opened = Effect.gen(function* () {
 })
 
 describe("after the release", () => {
-  it.effect.each(["index", "both"])("of %s every operation answers Closed, and the process lives", (what) =>
+  it.effect.each(["index", "database", "both"])("of %s every operation answers Closed, and the process lives", (what) =>
     Effect.gen(function* () {
       const child = yield* start("after-close", yield* temporaryDirectory, what)
       assert.strictEqual(yield* child.ended, 0, child.printed().join("\n"))

@@ -90,6 +90,8 @@ export class RocksDB extends Context.Service<
   {
     /** The directory of the database, without symbolic links. */
     readonly path: string
+    /** Whether the database has been released, or is being released, so that every operation answers `Closed`. */
+    readonly isClosed: () => boolean
     /** The value of a key, or `undefined`. */
     readonly get: (key: Uint8Array) => Effect.Effect<Uint8Array | undefined, RocksDBError.RocksDBError>
     /** The values of many keys in their order, for one crossing into native code. */
@@ -236,6 +238,7 @@ const service = (database: OpenDatabase): RocksDB["Service"] => {
 
   return RocksDB.of({
     path,
+    isClosed: () => operations.closed,
     get: (key) => {
       const problem = Arguments.checkKey(key)
       if (problem !== undefined) return refuse("get", problem)

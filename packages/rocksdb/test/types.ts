@@ -89,6 +89,7 @@ export const service = (database: Database) => {
   const members: Same<
     keyof Database,
     | "path"
+    | "isClosed"
     | "get"
     | "getMany"
     | "first"

@@ -1,21 +1,23 @@
 /**
  * Whether the index may still be used.
  */
-import { RocksDBError } from "@effect-bookie/rocksdb"
+import { type RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 
-/** Open until the index is released. */
+/** Open until the index or its database is released. */
 export class Gate {
   readonly path: string
+  readonly #database: RocksDB.RocksDB["Service"]
   #closed = false
 
-  constructor(path: string) {
-    this.path = path
+  constructor(database: RocksDB.RocksDB["Service"]) {
+    this.path = database.path
+    this.#database = database
   }
 
   /** Whether every operation answers `Closed`. */
   get closed(): boolean {
-    return this.#closed
+    return this.#closed || this.#database.isClosed()
   }
 
   /** From now on every operation answers `Closed`. */

@@ -1,7 +1,7 @@
 /**
  * Does every operation of an index after its scope has closed, and prints what
  * each answered. Exits with 0 if all answered Closed. The path of the database
- * is its first argument; the second says whether the database is closed too.
+ * is its first argument; the second says which scope: "index", "database" or "both".
  */
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
@@ -63,11 +63,12 @@ const program = Effect.gen(function* () {
   const batch = yield* index.makeBatch
   batch.add(ledgerId, entryId, entry.location)
   const before = operations(index, batch)
-  yield* Scope.close(indexScope, Exit.void)
-  if (what === "both") yield* Scope.close(databaseScope, Exit.void)
+  if (what !== "database") yield* Scope.close(indexScope, Exit.void)
+  if (what !== "index") yield* Scope.close(databaseScope, Exit.void)
   report("made before the close", yield* Effect.all(before))
   report("made after it", yield* Effect.all(operations(index, batch)))
   report("all at once", yield* Effect.all(operations(index, batch), { concurrency: "unbounded" }))
+  yield* Scope.close(indexScope, Exit.void)
   yield* Scope.close(databaseScope, Exit.void)
 })
 
