@@ -47,7 +47,8 @@ const recycledTypes = new Set([5, 6, 7, 8, 11])
 
 /** Where a record is that a file which was not recycled cannot have, if there is one. */
 const find = async (path: string): Promise<number | undefined> => {
-  const file = await Fs.open(path, "r")
+  const file = await openIfThere(path)
+  if (file === undefined) return undefined
   try {
     const buffer = Buffer.allocUnsafe(blockSize * blocksPerRead)
     for (let start = 0; ;) {
@@ -63,6 +64,16 @@ const find = async (path: string): Promise<number | undefined> => {
     }
   } finally {
     await file.close()
+  }
+}
+
+/** An owner of the directory may remove a log file meanwhile: then RocksDB finds the lock, or else misses the file. */
+const openIfThere = async (path: string): Promise<Fs.FileHandle | undefined> => {
+  try {
+    return await Fs.open(path, "r")
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    throw cause
   }
 }
 
