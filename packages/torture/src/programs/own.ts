@@ -36,7 +36,7 @@ const program = Effect.gen(function* () {
   writeSync(1, `used ${used}\n`)
 }).pipe(
   Effect.scoped,
-  Effect.catch(({ reason }) => Effect.sync(() => writeSync(1, `${reason._tag}\n`)))
+  Effect.catch(({ reason }) => Effect.sync(() => writeSync(1, `${reason._tag}\n${reason.message}\n`)))
 )
 
 await Effect.runPromise(program)
