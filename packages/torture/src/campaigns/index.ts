@@ -2,6 +2,7 @@
  * Every campaign, in the order in which they run.
  */
 import type { Campaign } from "../Campaign.ts"
+import { lastEntry } from "./LastEntry.ts"
 import { twoOwners } from "./TwoOwners.ts"
 import { everyExit } from "./EveryExit.ts"
 import { diskFull } from "./DiskFull.ts"
@@ -20,5 +21,6 @@ export const campaigns: ReadonlyArray<Campaign> = [
   diskFull,
   corruption,
   twoOwners,
+  lastEntry,
   rebuild
 ]
