@@ -2,6 +2,7 @@
  * Every campaign, in the order in which they run.
  */
 import type { Campaign } from "../Campaign.ts"
+import { networkFace } from "./NetworkFace.ts"
 import { lastEntry } from "./LastEntry.ts"
 import { twoOwners } from "./TwoOwners.ts"
 import { everyExit } from "./EveryExit.ts"
@@ -22,5 +23,6 @@ export const campaigns: ReadonlyArray<Campaign> = [
   corruption,
   twoOwners,
   lastEntry,
-  rebuild
+  rebuild,
+  networkFace
 ]
