@@ -2,6 +2,7 @@
  * Every campaign, in the order in which they run.
  */
 import type { Campaign } from "../Campaign.ts"
+import { memory } from "./Memory.ts"
 import { networkFace } from "./NetworkFace.ts"
 import { lastEntry } from "./LastEntry.ts"
 import { twoOwners } from "./TwoOwners.ts"
@@ -22,6 +23,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   diskFull,
   corruption,
   twoOwners,
+  memory,
   lastEntry,
   rebuild,
   networkFace

@@ -1,0 +1,32 @@
+/**
+ * Memory: work without an end in a bounded page cache weighs no more after an
+ * hour than after a minute, whoever is slow.
+ */
+import * as Effect from "effect/Effect"
+import type { Campaign } from "../Campaign.ts"
+import * as Directory from "../Directory.ts"
+import * as Process from "../Process.ts"
+import * as Report from "../Report.ts"
+
+/** The campaign. */
+export const memory: Campaign = {
+  name: "memory",
+  promise:
+    "Queues and caches are bounded: memory stays flat under slow readers and fast writers, and nothing is dropped",
+  run: ({ extraSeconds, scale, seed }) =>
+    Effect.gen(function* () {
+      const seconds = Math.max(4, Math.round(60 * scale)) + extraSeconds
+      const directory = yield* Directory.temporary
+      const program = Process.program("memory", directory, String(seed), String(seconds))
+      const report = Report.read(yield* Process.run(program, { seconds: 120 + 2 * seconds }))
+      const figure = (name: string) => (report.figures[name] ?? 0).toLocaleString("en")
+      const mebibytes = (name: string) => `${((report.figures[name] ?? 0) / 1024 / 1024).toFixed(1)} MiB`
+      return {
+        did:
+          `${seconds} s, ${figure("added")} entries added, ${figure("deleted")} ledgers deleted, ${figure("read")} ` +
+          `entries read slowly, ${figure("looked")} lookups: heap ${mebibytes("heap")} (${mebibytes("heapGrowth")} more ` +
+          `than before), resident ${mebibytes("resident")} (${mebibytes("residentGrowth")} more)`,
+        found: report.found
+      }
+    }).pipe(Effect.scoped)
+}

@@ -1,0 +1,23 @@
+/**
+ * Works on an index with a small page cache and on entry logs for some time,
+ * with readers slower than their streams and writers faster than the disk,
+ * weighs this process all the while, and reports. Arguments: the directory, the
+ * seed, for how many seconds.
+ */
+import * as Effect from "effect/Effect"
+import { Weighing } from "../campaigns/memory/Weighing.ts"
+import { Findings } from "../Findings.ts"
+import * as Random from "../Random.ts"
+import * as Report from "../Report.ts"
+import * as Stack from "../Stack.ts"
+
+const [directory = "", seed = "", seconds = ""] = process.argv.slice(2)
+
+const weighing = new Weighing(Random.make(Number(seed)), new Findings(), Number(seconds))
+const stack = Stack.layer({
+  directory,
+  index: { pageCacheSize: "4 MiB", compactionInterval: "1 second" },
+  database: { writeBufferSize: "4 MiB", maxOpenFiles: 100 },
+  logs: { maxLogSize: "8 MiB" }
+})
+Report.print(await Effect.runPromise(Effect.provide(weighing.run, stack)))
