@@ -2,6 +2,7 @@
  * Every campaign, in the order in which they run.
  */
 import type { Campaign } from "../Campaign.ts"
+import { ioErrors } from "./IoErrors.ts"
 import { memory } from "./Memory.ts"
 import { networkFace } from "./NetworkFace.ts"
 import { lastEntry } from "./LastEntry.ts"
@@ -21,6 +22,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   kill9,
   powerLoss,
   diskFull,
+  ioErrors,
   corruption,
   twoOwners,
   memory,

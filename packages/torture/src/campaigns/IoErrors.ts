@@ -1,0 +1,60 @@
+/**
+ * I/O errors: directories that turn read-only, vanish, or were never permitted,
+ * files that may not grow. Real ones: an ordinary user's permissions, a file
+ * system of its own, a limit of the process.
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import type { Campaign } from "../Campaign.ts"
+import * as Directory from "../Directory.ts"
+import * as Process from "../Process.ts"
+import * as Report from "../Report.ts"
+import * as Rounds from "../Rounds.ts"
+import { type Kind, troubles } from "./ioErrors/Trouble.ts"
+
+/** The campaign. */
+export const ioErrors: Campaign = {
+  name: "io-errors",
+  promise: "What the file system refuses fails with a typed error, the exit too, and nothing acknowledged is lost",
+  run: (settings) =>
+    Effect.gen(function* () {
+      const reports: Array<Report.Report> = []
+      const possible = troubles.filter(({ needsMount }) => !needsMount || Process.canMount())
+      const rounds = yield* Rounds.repeat(settings, 6, (round) =>
+        Effect.gen(function* () {
+          const found = yield* Effect.forEach(possible, (kind) => suffer(kind, settings.seed + round), {
+            concurrency: 2
+          })
+          reports.push(...found)
+          return Report.findings(found).length === 0
+        })
+      )
+      const total = (figure: string) => Report.sum(reports, figure).toLocaleString("en")
+      return {
+        did:
+          `${rounds} times ${possible.length} troubles: ${total("acknowledged")} entries acknowledged, ` +
+          `${total("refused")} operations refused, ${total("read")} reads, ${total("failedCloses")} closes that said so`,
+        found: Report.findings(reports)
+      }
+    })
+}
+
+const suffer = ({ name, needsMount }: Kind, seed: number): Effect.Effect<Report.Report> =>
+  Effect.gen(function* () {
+    const directory = yield* Directory.temporary
+    const program = Process.program("io-errors", name, directory, String(seed))
+    const ended = yield* Process.run(
+      needsMount ? Process.onSmallDisk("64m", directory, program) : asOrdinaryUser(directory, program)
+    )
+    const report = Report.read(ended)
+    return { ...report, found: report.found.map((finding) => `${name}, seed ${seed}: ${finding}`) }
+  }).pipe(Effect.scoped)
+
+/** Root may write where nobody may. */
+const asOrdinaryUser = (directory: string, command: Process.Command): Process.Command => {
+  if (process.getuid?.() !== 0) return command
+  Fs.chownSync(directory, nobody, nobody)
+  return ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", ...command]
+}
+
+const nobody = 65_534

@@ -1,0 +1,267 @@
+/**
+ * Troubles that a file system can make, and what must hold in each: what fails
+ * fails with a typed error and soon, the close comes to its end, and once the
+ * trouble is over everything that was acknowledged is there.
+ */
+import { EntryId, EntryLocationIndex, LedgerId } from "@effect-bookie/entry-location-index"
+import { EntryLog, type EntryLogError, type Location } from "@effect-bookie/entry-log"
+import type { RocksDBError } from "@effect-bookie/rocksdb"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import type { Findings } from "../../Findings.ts"
+import type { Random } from "../../Random.ts"
+import type { Report } from "../../Report.ts"
+import * as Stack from "../../Stack.ts"
+
+/** A trouble. */
+export interface Kind {
+  readonly name: string
+  /** Whether it needs a file system of its own. */
+  readonly needsMount: boolean
+  /** Whether it begins before anything is open. */
+  readonly beforeOpen: boolean
+  /** Whether reads must go on. */
+  readonly isReadable: boolean
+  readonly begin: (directory: string) => void
+  readonly end: (directory: string) => void
+  /** What a failure may be. */
+  readonly reasons: ReadonlyArray<string>
+}
+
+const sub = (directory: string) => [`${directory}/data/index`, `${directory}/data/logs`]
+
+const remount = (directory: string, mode: string): void => {
+  const { status, stderr } = spawnSync("mount", ["-o", `remount,${mode}`, directory], { encoding: "utf8" })
+  if (status !== 0) throw new Error(`mount -o remount,${mode}: ${stderr}`)
+}
+
+/** Lowers the size of the files that this process may write: what is past it fails with EFBIG. */
+const limitFiles = (directory: string, size: string): void => {
+  const { status, stderr } = spawnSync("prlimit", [`--fsize=${size}`, `--pid=${process.pid}`], { encoding: "utf8" })
+  if (status !== 0) throw new Error(`prlimit at ${directory}: ${stderr}`)
+}
+
+const setMode = (directory: string, mode: number): void => {
+  for (const path of sub(directory)) if (Fs.existsSync(path)) Fs.chmodSync(path, mode)
+}
+
+/** All of them. */
+export const troubles: ReadonlyArray<Kind> = [
+  {
+    name: "not permitted",
+    needsMount: false,
+    beforeOpen: true,
+    isReadable: false,
+    begin: (directory) => Fs.chmodSync(`${directory}/data`, 0o000),
+    end: (directory) => Fs.chmodSync(`${directory}/data`, 0o700),
+    reasons: ["IOError"]
+  },
+  {
+    name: "not writable at the open",
+    needsMount: false,
+    beforeOpen: true,
+    isReadable: false,
+    begin: (directory) => setMode(directory, 0o500),
+    end: (directory) => setMode(directory, 0o700),
+    reasons: ["IOError"]
+  },
+  {
+    name: "not writable",
+    needsMount: false,
+    beforeOpen: false,
+    isReadable: true,
+    begin: (directory) => setMode(directory, 0o500),
+    end: (directory) => setMode(directory, 0o700),
+    reasons: ["IOError"]
+  },
+  {
+    name: "moved away",
+    needsMount: false,
+    beforeOpen: false,
+    isReadable: false,
+    begin: (directory) => Fs.renameSync(`${directory}/data`, `${directory}/away`),
+    end: (directory) => Fs.renameSync(`${directory}/away`, `${directory}/data`),
+    // A log that is not open yet is not there.
+    reasons: ["IOError", "NotFound"]
+  },
+  {
+    name: "files too large",
+    needsMount: false,
+    beforeOpen: false,
+    isReadable: true,
+    begin: (directory) => limitFiles(directory, "30000:unlimited"),
+    end: (directory) => limitFiles(directory, "unlimited:unlimited"),
+    reasons: ["IOError"]
+  },
+  {
+    name: "read-only mount",
+    needsMount: true,
+    beforeOpen: true,
+    isReadable: false,
+    begin: (directory) => remount(directory, "ro"),
+    end: (directory) => remount(directory, "rw"),
+    reasons: ["IOError"]
+  }
+]
+
+type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
+type Services = Context.Context<EntryLocationIndex.EntryLocationIndex | EntryLog.EntryLog>
+
+interface Stored {
+  readonly entry: EntryLog.Entry
+  readonly location: Location.Location
+}
+
+/** How long an answer may take: nothing may be tried for ever. */
+const patience = "10 seconds"
+
+/** Brings a trouble upon a directory. */
+export class Trouble {
+  readonly #kind: Kind
+  readonly #directory: string
+  readonly #random: Random
+  readonly #findings: Findings
+  readonly #stored: Array<Stored> = []
+  readonly #figures = { acknowledged: 0, refused: 0, read: 0, failedCloses: 0 }
+  #next = 0
+
+  constructor(kind: Kind, directory: string, random: Random, findings: Findings) {
+    this.#kind = kind
+    this.#directory = directory
+    this.#random = random
+    this.#findings = findings
+  }
+
+  /** Does it all. */
+  readonly run: Effect.Effect<Report> = Effect.gen({ self: this }, function* () {
+    yield* this.#healthy((services) => this.#storeSome(services, 20, true))
+    if (this.#kind.beforeOpen) yield* this.#openInTrouble()
+    else yield* this.#useInTrouble()
+    yield* this.#healthy((services) => Effect.andThen(this.#verify(services, true), this.#storeSome(services, 5, true)))
+    yield* this.#healthy((services) => this.#verify(services, true))
+    return { figures: this.#figures, found: this.#findings.all }
+  })
+
+  get #layer() {
+    return Stack.layer({
+      directory: `${this.#directory}/data`,
+      database: { writeBufferSize: "64 KiB", shutdownDeadline: "10 seconds" },
+      index: { compactionInterval: "20 millis", pageCacheSize: 0 },
+      logs: { maxLogSize: "64 KiB" }
+    })
+  }
+
+  readonly #healthy = Effect.fnUntraced(function* (this: Trouble, use: (services: Services) => Effect.Effect<void>) {
+    const exit = yield* Effect.exit(Effect.scoped(Effect.flatMap(Layer.build(this.#layer), use)))
+    if (Exit.isFailure(exit)) this.#findings.add(`without trouble: ${Cause.pretty(exit.cause)}`)
+  })
+
+  readonly #openInTrouble = Effect.fnUntraced(function* (this: Trouble) {
+    this.#kind.begin(this.#directory)
+    const exit = yield* Effect.exit(Effect.timeoutOption(Effect.scoped(Layer.build(this.#layer)), patience))
+    this.#kind.end(this.#directory)
+    this.#figures.refused += 1
+    if (!this.#isTyped(exit)) this.#findings.add(`the open answered ${describe(exit)}`)
+  })
+
+  /** The trouble comes while all is open and lasts until after the close, or ends before it. */
+  readonly #useInTrouble = Effect.fnUntraced(function* (this: Trouble) {
+    const scope = yield* Scope.make()
+    const services = yield* Effect.orDie(Layer.buildWithScope(this.#layer, scope))
+    yield* this.#storeSome(services, 5, true)
+    this.#kind.begin(this.#directory)
+    yield* this.#storeSome(services, 60, false)
+    yield* this.#verify(services, this.#kind.isReadable)
+    const endsBefore = this.#random.oneIn(2)
+    if (endsBefore) {
+      this.#kind.end(this.#directory)
+      yield* this.#verify(services, this.#kind.isReadable)
+    }
+    const closed = yield* Effect.exit(Effect.timeoutOption(Scope.close(scope, Exit.void), "30 seconds"))
+    if (Exit.isSuccess(closed) && Option.isNone(closed.value)) this.#findings.add("the close never came to its end")
+    // What could not be synced makes the exit a failure.
+    if (Exit.isFailure(closed)) this.#figures.failedCloses += 1
+    if (!endsBefore) this.#kind.end(this.#directory)
+  })
+
+  /** Stores entries, some of which may be refused. */
+  readonly #storeSome = Effect.fnUntraced(function* (
+    this: Trouble,
+    services: Services,
+    batches: number,
+    mustSucceed: boolean
+  ) {
+    for (let batch = 0; batch < batches; batch++) {
+      const exit = yield* Effect.exit(Effect.timeoutOption(Effect.provideContext(this.#store, services), patience))
+      if (Exit.isSuccess(exit) && Option.isSome(exit.value)) continue
+      this.#figures.refused += 1
+      if (mustSucceed || !this.#isTyped(exit)) this.#findings.add(`a write answered ${describe(exit)}`)
+    }
+  })
+
+  readonly #store: Effect.Effect<void, Failure, EntryLocationIndex.EntryLocationIndex | EntryLog.EntryLog> = Effect.gen(
+    { self: this },
+    function* () {
+      const index = yield* EntryLocationIndex.EntryLocationIndex
+      const entryLog = yield* EntryLog.EntryLog
+      const entries = Array.from({ length: 1 + this.#random.below(30) }, () => {
+        const number = this.#next++
+        const payload = Buffer.alloc(this.#random.below(400), `${number} `)
+        return { ledgerId: LedgerId.make(BigInt(number % 7)), entryId: EntryId.make(BigInt(number)), payload }
+      })
+      const locations = yield* entryLog.appendAll(entries)
+      yield* entryLog.sync
+      const stored = entries.flatMap((entry, at) => {
+        const location = locations[at]
+        return location === undefined ? [] : [{ entry, location }]
+      })
+      yield* index.addLocations(stored.map(({ entry, location }) => ({ ...entry, location })))
+      this.#stored.push(...stored)
+      this.#figures.acknowledged += stored.length
+    }
+  )
+
+  /** Reads what was acknowledged; what comes back is right, and where it must come back it does. */
+  readonly #verify = Effect.fnUntraced(function* (this: Trouble, services: Services, isReadable: boolean) {
+    const samples = isReadable ? this.#stored : this.#stored.slice(-20)
+    for (const stored of samples) {
+      const read = Effect.provideContext(readBack(stored), services)
+      const exit = yield* Effect.exit(Effect.timeoutOption(read, patience))
+      this.#figures.read += 1
+      if (Exit.isSuccess(exit) && Option.isSome(exit.value)) {
+        this.#findings.check(exit.value.value, `entry ${stored.entry.entryId} is elsewhere, or has other bytes`)
+      } else if (isReadable || !this.#isTyped(exit)) this.#findings.add(`a read answered ${describe(exit)}`)
+    }
+  })
+
+  #isTyped(exit: Exit.Exit<Option.Option<unknown>, Failure>): boolean {
+    if (Exit.isSuccess(exit)) return false
+    const error = Cause.findErrorOption(exit.cause)
+    return Option.isSome(error) && this.#kind.reasons.includes(error.value.reason._tag)
+  }
+}
+
+const readBack = ({ entry, location }: Stored) =>
+  Effect.gen(function* () {
+    const index = yield* EntryLocationIndex.EntryLocationIndex
+    const entryLog = yield* EntryLog.EntryLog
+    const found = yield* index.getLocation(entry.ledgerId, entry.entryId)
+    const payload = yield* entryLog.read(entry.ledgerId, entry.entryId, location)
+    return found === location && Buffer.compare(payload, entry.payload) === 0
+  })
+
+const describe = (exit: Exit.Exit<Option.Option<unknown>, Failure>): string => {
+  if (Exit.isFailure(exit)) {
+    const error = Cause.findErrorOption(exit.cause)
+    const tag = Option.isSome(error) ? `${error.value.reason._tag}: ` : ""
+    return `${tag}${Cause.pretty(exit.cause)}`
+  }
+  return Option.isSome(exit.value) ? "as if nothing were wrong" : `nothing in ${patience}`
+}
