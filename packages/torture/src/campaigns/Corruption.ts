@@ -1,0 +1,76 @@
+/**
+ * `corruption`: databases, pages and entry logs with damage, each read, written
+ * to and rebuilt, in child processes with bounded memory and time.
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Bookie from "../Bookie.ts"
+import type { Campaign, Outcome, Settings } from "../Campaign.ts"
+import { Findings } from "../Findings.ts"
+import * as Process from "../Process.ts"
+import { repeat } from "../Rounds.ts"
+
+/** The campaign. */
+export const corruption: Campaign = {
+  name: "corruption",
+  promise: "Damaged files give right data or a typed error: no crash, no hang, no wrong data, bounded memory.",
+  run: (settings) => Effect.scoped(Effect.flatMap(Bookie.room("corruption", "memory"), (room) => run(settings, room)))
+}
+
+/** How many mutants a child process works through. */
+const mutantsPerChild = 50
+
+/** How many children there are. */
+const children = 24
+
+/** How many of them work at a time. */
+const lanes = 2
+
+/** In seconds, for a child. */
+const deadline = 120
+
+const run = (settings: Settings, room: Bookie.Room): Effect.Effect<Outcome> =>
+  Effect.gen(function* () {
+    const findings = new Findings()
+    const kinds = new Map<string, number>()
+    const round = Effect.fnUntraced(function* (number: number) {
+      const seed = settings.seed + number
+      const directory = Path.join(room.path, String(number))
+      Fs.mkdirSync(directory)
+      const ended = yield* Process.run(
+        Process.program("corruption", directory, String(seed), "0", String(mutantsPerChild)),
+        { env: { ...room.env, NODE_OPTIONS: "--max-old-space-size=192" }, seconds: deadline }
+      )
+      Fs.rmSync(directory, { recursive: true })
+      read(seed, ended, findings, kinds)
+      return findings.none
+    })
+    // Each lane takes every other child.
+    const done = yield* Effect.forEach(
+      Array.from({ length: lanes }, (_, lane) => lane),
+      (lane) => repeat(settings, children / lanes, (number) => round(number * lanes + lane)),
+      { concurrency: "unbounded" }
+    )
+    const mutants = done.reduce((sum, count) => sum + count, 0) * mutantsPerChild
+    const outcomes = [...kinds]
+      .toSorted(([, left], [, right]) => right - left)
+      .map(([what, count]) => `${count} ${what}`)
+    return { did: `${mutants} mutants: ${outcomes.join(", ")}`, found: findings.all }
+  })
+
+/** Gathers what a child said of its mutants. */
+const read = (seed: number, ended: Process.Ended, findings: Findings, kinds: Map<string, number>): void => {
+  let mutant = ""
+  for (const line of ended.stdout.split("\n")) {
+    const [word = ""] = line.split(" ")
+    const rest = line.slice(word.length + 1)
+    if (word === "begin") mutant = `seed ${seed}, mutant ${rest}`
+    if (word === "what") mutant += `, ${rest}`
+    if (word === "wrong") findings.add(`${mutant}: ${rest}`)
+    if (word !== "end") continue
+    const answer = rest.slice(rest.indexOf(": ") + 2)
+    kinds.set(answer, (kinds.get(answer) ?? 0) + 1)
+  }
+  if (ended.code !== 0) findings.add(`${mutant}: the process ${Process.describe(ended)}`)
+}

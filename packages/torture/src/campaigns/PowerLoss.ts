@@ -1,0 +1,130 @@
+/**
+ * `power-loss`: bookies that are killed, and go on with what a power loss at
+ * that moment would have left, or some kills later.
+ */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Bookie from "../Bookie.ts"
+import { type Campaign, type Outcome, type Settings, Unavailable } from "../Campaign.ts"
+import { Expectation, progressOf } from "../Expectation.ts"
+import { Findings } from "../Findings.ts"
+import { inspect, logsIn } from "../Inspection.ts"
+import * as PowerLoss from "../PowerLoss.ts"
+import * as Process from "../Process.ts"
+import * as Random from "../Random.ts"
+import { repeat } from "../Rounds.ts"
+
+/** The campaign. */
+export const powerLoss: Campaign = {
+  name: "power-loss",
+  promise:
+    "What was acknowledged with sync survives the loss of everything that was not synced, and the index never points past the logs.",
+  run: (settings) =>
+    process.platform === "linux"
+      ? Effect.scoped(Effect.flatMap(Bookie.room("recorded-bookie", "memory"), (room) => run(settings, room)))
+      : Effect.fail(new Unavailable({ message: "which file a descriptor is of is only known on Linux" }))
+}
+
+/** How often a bookie is killed; at about every other kill, the power is lost. */
+const kills = 120
+
+/** How often a bookie goes on with its directory before the next one begins with an empty one. */
+const killsPerDirectory = 8
+
+/** How many bookies work at a time. */
+const lanes = 2
+
+/** In milliseconds. */
+const longestLife = 300
+
+interface Totals {
+  losses: number
+  lost: number
+  acknowledged: number
+}
+
+const run = (settings: Settings, room: Bookie.Room): Effect.Effect<Outcome> =>
+  Effect.gen(function* () {
+    const findings = new Findings()
+    const totals: Totals = { losses: 0, lost: 0, acknowledged: 0 }
+    const done = yield* Effect.forEach(
+      Array.from({ length: lanes }, (_, lane) => lane),
+      (lane) => {
+        const random = Random.make(settings.seed * lanes + lane)
+        let bookie = begin(random, room, lane)
+        return repeat(settings, kills / lanes, (round) =>
+          Effect.gen(function* () {
+            if (round > 0 && round % killsPerDirectory === 0) {
+              Fs.rmSync(bookie.directory, { recursive: true, force: true })
+              bookie = begin(random, room, lane)
+            }
+            yield* killOnce(random, room, bookie, findings, totals)
+            return findings.none
+          })
+        )
+      },
+      { concurrency: "unbounded" }
+    )
+    const rounds = done.reduce((sum, rounds) => sum + rounds, 0)
+    return {
+      did: `${rounds} kills and ${totals.losses} power losses, ${totals.acknowledged} acknowledged writes, ${totals.lost} unsynced tails and names lost`,
+      found: findings.all
+    }
+  })
+
+interface Directory {
+  readonly seed: number
+  readonly directory: string
+  readonly expectation: Expectation
+  synced: PowerLoss.Synced
+}
+
+const begin = (random: Random.Random, room: Bookie.Room, lane: number): Directory => {
+  const seed = random.below(1_000_000)
+  const directory = Path.join(room.path, `${lane}-${seed}`)
+  Fs.mkdirSync(directory)
+  return { seed, directory, expectation: new Expectation(seed), synced: new PowerLoss.Synced() }
+}
+
+const killOnce = Effect.fnUntraced(function* (
+  random: Random.Random,
+  room: Bookie.Room,
+  bookie: Directory,
+  findings: Findings,
+  totals: Totals
+) {
+  const { directory, expectation, seed } = bookie
+  const first = expectation.next
+  const moment = Bookie.moment(random, longestLife)
+  const ended = yield* Bookie.killed(room, moment, "recorded-bookie", directory, String(seed), String(first))
+  if (ended.signal !== "SIGKILL" || ended.hung) return findings.add(`seed ${seed}: it ${Process.describe(ended)}`)
+  bookie.synced.read(ended.stdout)
+  const progress = progressOf(ended.stdout, first)
+  totals.acknowledged += progress.count
+
+  const copy = `${directory}-copy`
+  let where = `seed ${seed}, killed ${moment.millis} ms after its ${moment.from}, from operation ${first}`
+  const isLoss = random.oneIn(2)
+  if (isLoss) {
+    const lost = PowerLoss.lose(random, random.pick(["all", "all", "some"]), bookie.synced, directory, copy)
+    totals.losses += 1
+    totals.lost += lost.length
+    where += `, lost ${lost.join(" and ")}`
+    Fs.rmSync(directory, { recursive: true })
+    Fs.cpSync(copy, directory, { recursive: true })
+    // What was on disk is now under other inodes, and on disk.
+    bookie.synced = new PowerLoss.Synced()
+    bookie.synced.readAll(directory)
+  } else {
+    Fs.cpSync(directory, copy, { recursive: true })
+  }
+  if (Fs.existsSync(logsIn(copy)) || progress.count > 0) {
+    const found = yield* Effect.result(inspect(seed, copy))
+    if (found._tag === "Failure") return findings.add(`${where}: ${found.failure.message}`)
+    for (const problem of found.success.problems) findings.add(`${where}: ${problem}`)
+    const problem = expectation.follow(progress, found.success)
+    if (problem !== undefined) findings.add(`${where}: ${problem}`)
+  }
+  Fs.rmSync(copy, { recursive: true })
+})

@@ -1,0 +1,6 @@
+/**
+ * The program `bookie`, which also says what has reached the disk.
+ */
+
+// The recorder first: modules take their functions from node:fs as they are loaded.
+for (const module of ["../recordSyncs.ts", "./bookie.ts"]) await import(module)
