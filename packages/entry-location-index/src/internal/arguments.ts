@@ -18,8 +18,14 @@ export const checkEntryId = (ledgerId: unknown, entryId: unknown): string | unde
 export const checkLocation = (ledgerId: unknown, entryId: unknown, location: unknown): string | undefined => {
   const problem =
     checkEntryId(ledgerId, entryId) ?? (Location.is(location) ? undefined : outOfRange("location", location))
-  return problem === undefined ? undefined : `entry ${String(entryId)} of ledger ${String(ledgerId)}: ${problem}`
+  return problem === undefined ? undefined : `entry ${describe(entryId)} of ledger ${describe(ledgerId)}: ${problem}`
 }
 
 const outOfRange = (what: string, value: unknown): string =>
-  `the ${what} must be a bigint from 0 to 2^63-1, not ${typeof value === "bigint" ? value : `${typeof value} ${String(value)}`}`
+  `the ${what} must be a bigint from 0 to 2^63-1, not ${typeof value === "bigint" ? value : `${typeof value} ${describe(value)}`}`
+
+/** Not every object can be made a string. */
+const describe = (value: unknown): string =>
+  (typeof value === "object" && value !== null) || typeof value === "function"
+    ? Object.prototype.toString.call(value)
+    : String(value)

@@ -27,7 +27,7 @@ export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown
 export const checkScan = ({ fromLog = 0 }: ScanOptions): string | undefined =>
   Number.isSafeInteger(fromLog) && fromLog >= 0
     ? undefined
-    : `fromLog must be the id of a log, a whole number from 0, not ${fromLog}`
+    : `fromLog must be the id of a log, a whole number from 0, not ${typeof fromLog === "number" ? fromLog : `a ${typeof fromLog}`}`
 
 const checkIds = (ledgerId: unknown, entryId: unknown): string | undefined => {
   if (!LedgerId.is(ledgerId)) return Id.outOfRange("ledger id", ledgerId).message
