@@ -13,6 +13,8 @@ import { closeStorm } from "./CloseStorm.ts"
 import { corruption } from "./Corruption.ts"
 import { kill9 } from "./Kill9.ts"
 import { powerLoss } from "./PowerLoss.ts"
+import { bookkeeper } from "./BookKeeper.ts"
+import { lyingInput } from "./LyingInput.ts"
 import { rebuild } from "./Rebuild.ts"
 
 /** The campaigns. */
@@ -28,5 +30,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   memory,
   lastEntry,
   rebuild,
+  lyingInput,
+  bookkeeper,
   networkFace
 ]

@@ -1,0 +1,57 @@
+/**
+ * `bookkeeper`: Apache BookKeeper itself reads, scans and rebuilds from what
+ * `EntryLog` wrote, and we from what it wrote, on random logs.
+ *
+ * The work is that of `npm run interop`, see entry-log/bookkeeper.
+ */
+import * as Effect from "effect/Effect"
+import * as Path from "node:path"
+import { type Campaign, type Outcome, type Settings, Unavailable } from "../Campaign.ts"
+import { Findings } from "../Findings.ts"
+import * as Process from "../Process.ts"
+import { repeat } from "../Rounds.ts"
+
+/** The campaign. */
+export const bookkeeper: Campaign = {
+  name: "bookkeeper",
+  promise:
+    "Every entry, byte and location is the same to Apache BookKeeper and to us, each on what the other one wrote.",
+  run: (settings) => run(settings)
+}
+
+/** How many seeds there are. */
+const seeds = 20
+
+/** How many seeds share a Java process. */
+const seedsPerRun = 5
+
+const program = Path.resolve(import.meta.dirname, "../../../entry-log/bookkeeper/interop.ts")
+
+/** What it exits with where Java or Maven is missing. */
+const missing = 2
+
+const run = Effect.fnUntraced(function* (settings: Settings): Effect.fn.Return<Outcome, Unavailable> {
+  const findings = new Findings()
+  // A seed that is a multiple of five has more than 10,000 ledgers in a log.
+  const first = (settings.seed - (settings.seed % seedsPerRun)) % 1_000_000
+  const asked = Math.max(1, Math.min(seedsPerRun, Math.round(seeds * settings.scale)))
+  let unavailable: string | undefined
+  let done = 0
+  yield* repeat(settings, seeds / seedsPerRun, (round) =>
+    Effect.gen(function* () {
+      const seed = first + round * seedsPerRun
+      const ended = yield* Process.run([process.execPath, program, "--seed", String(seed), "--seeds", String(asked)], {
+        seconds: 600
+      })
+      if (ended.code === missing) unavailable = ended.stderr.trim()
+      else if (ended.code !== 0) findings.add(Process.describe(ended))
+      else done += asked
+      return ended.code === 0
+    })
+  )
+  if (unavailable !== undefined) return yield* new Unavailable({ message: unavailable })
+  return {
+    did: `${done} seeds each way: every entry, byte and location is the same to BookKeeper and to us`,
+    found: findings.all
+  }
+})
