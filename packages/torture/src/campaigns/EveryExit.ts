@@ -42,7 +42,7 @@ export const everyExit: Campaign = {
       const random = Random.make(settings.seed)
       const findings = new Findings()
       const figures = { exits: 0, entries: 0 }
-      yield* Rounds.repeat(settings, 6, () =>
+      yield* Rounds.repeat(settings, 4, () =>
         Effect.gen(function* () {
           const exits = ways.map((way) => choose(way, random))
           const entries = yield* Effect.forEach(exits, (exit) => run(exit, findings), { concurrency: 2 })

@@ -20,7 +20,7 @@ export const ioErrors: Campaign = {
     Effect.gen(function* () {
       const reports: Array<Report.Report> = []
       const possible = troubles.filter(({ needsMount }) => !needsMount || Process.canMount())
-      const rounds = yield* Rounds.repeat(settings, 6, (round) =>
+      const rounds = yield* Rounds.repeat(settings, 4, (round) =>
         Effect.gen(function* () {
           const found = yield* Effect.forEach(possible, (kind) => suffer(kind, settings.seed + round), {
             concurrency: 2

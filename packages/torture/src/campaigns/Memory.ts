@@ -15,10 +15,12 @@ export const memory: Campaign = {
     "Queues and caches are bounded: memory stays flat under slow readers and fast writers, and nothing is dropped",
   run: ({ extraSeconds, scale, seed }) =>
     Effect.gen(function* () {
-      const seconds = Math.max(4, Math.round(60 * scale)) + extraSeconds
+      const seconds = Math.max(4, Math.round(40 * scale)) + extraSeconds
       const directory = yield* Directory.temporary
       const program = Process.program("memory", directory, String(seed), String(seconds))
-      const report = Report.read(yield* Process.run(program, { seconds: 120 + 2 * seconds }))
+      const report = Report.read(
+        yield* Process.run(program, { seconds: 120 + 2 * seconds, env: { MALLOC_ARENA_MAX: "2" } })
+      )
       const figure = (name: string) => (report.figures[name] ?? 0).toLocaleString("en")
       const mebibytes = (name: string) => `${((report.figures[name] ?? 0) / 1024 / 1024).toFixed(1)} MiB`
       return {

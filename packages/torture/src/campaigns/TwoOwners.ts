@@ -22,7 +22,7 @@ export const twoOwners: Campaign = {
       const random = Random.make(settings.seed)
       const findings = new Findings()
       const figures = { refused: 0, kills: 0 }
-      const rounds = yield* Rounds.repeat(settings, 5, () =>
+      const rounds = yield* Rounds.repeat(settings, 4, () =>
         Effect.gen(function* () {
           // Chosen here, so that the seed decides although both run at once.
           const all = subjects.map(({ name }) => ({ name, ends: [chooseEnd(random), chooseEnd(random)] }))

@@ -43,6 +43,32 @@ export class Keeper {
     })
   }
 
+  /**
+   * Reads an entry of a ledger while nobody adds to it, but others read it and its page changes for other entries: memory
+   * must not hold an older one.
+   */
+  read(index: Index, ledger: number): Effect.Effect<void, RocksDBError.RocksDBError> {
+    return Effect.suspend(() => {
+      const entry = this.#random.below(entriesPerLedger)
+      const allowed = this.#ledgers[ledger]?.get(entry) ?? [undefined]
+      return Effect.map(index.getLocation(ledgerId(ledger), entryId(entry)), (location) => {
+        this.compared += 1
+        this.#findings.check(
+          allowed.includes(location),
+          `entry ${entry} of ledger ${ledger} was read at ${location}, not at ${allowed.join(" or ")}`
+        )
+      })
+    })
+  }
+
+  /** Reads entries of any ledger, whatever becomes of them meanwhile. */
+  readAny(index: Index): Effect.Effect<unknown, RocksDBError.RocksDBError> {
+    return Effect.suspend(() => {
+      const ledger = ledgerId(this.#random.below(this.#ledgers.length))
+      return index.getLocation(ledger, entryId(this.#random.below(entriesPerLedger)))
+    })
+  }
+
   /** Compares some ledgers with what they may be. */
   readonly verify = Effect.fnUntraced(function* (this: Keeper, index: Index, cycle: number) {
     for (let count = 0; count < 8; count++) {

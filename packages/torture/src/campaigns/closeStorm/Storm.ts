@@ -7,7 +7,7 @@
  * acknowledged.
  */
 import { EntryLocationIndex, EntryLocationMetrics } from "@effect-bookie/entry-location-index"
-import { type Engine, PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { type Engine, Lifecycle, PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -22,6 +22,7 @@ import type { Findings } from "../../Findings.ts"
 import * as Operations from "../../Operations.ts"
 import type * as Random from "../../Random.ts"
 import type { Report } from "../../Report.ts"
+import * as Stack from "../../Stack.ts"
 import { Keeper } from "./Keeper.ts"
 
 /** What to do. */
@@ -52,11 +53,11 @@ export const run = Effect.fnUntraced(function* (options: Options) {
 /** How long a close, or what it ends, may take. */
 const patience = "30 seconds"
 
-/** In cycles: descriptors and memory that grow after these are lost. */
-const warmUp = 10
+/** In cycles, of so many: descriptors and memory that grow after these are lost. */
+const warmUpOf = (cycles: number): number => Math.max(10, Math.floor(cycles / 4))
 
 /** In bytes: what the heap and the allocator may grow by in a thousand cycles without a leak. */
-const slack = { heap: 8 * 1024 * 1024, resident: 96 * 1024 * 1024 }
+const slack = { heap: 8 * 1024 * 1024, resident: 64 * 1024 * 1024 }
 
 class Storm {
   readonly #options: Options
@@ -88,7 +89,16 @@ class Storm {
     this.#figures.cycles += 1
     if (this.#options.abandonsOpens && this.#random.oneIn(20)) yield* this.#abandonOpen()
     const scope = yield* Scope.make(this.#random.oneIn(4) ? "parallel" : "sequential")
-    const opened = yield* Effect.exit(Layer.buildWithScope(this.#layer, scope))
+    const released: Array<string> = []
+    const layer = Layer.provide(
+      this.#layer,
+      Lifecycle.layer(({ _tag, resource }) =>
+        Effect.sync(() => {
+          if (_tag === "Released") released.push(resource)
+        })
+      )
+    )
+    const opened = yield* Effect.exit(Layer.buildWithScope(layer, scope))
     if (Exit.isFailure(opened)) {
       this.hung = true
       yield* Scope.close(scope, Exit.void)
@@ -103,6 +113,8 @@ class Storm {
       running.push(yield* Effect.forkChild(this.#work(at, database, index, running)))
     yield* Effect.sleep(`${this.#random.below(25)} millis`)
     yield* this.#close(cycle, scope)
+    const problem = Stack.problemOf(released)
+    if (problem !== undefined) this.#findings.add(`cycle ${cycle}: ${problem}`)
     const ended = yield* Effect.timeoutOption(Fiber.awaitAll(running), patience)
     if (Option.isNone(ended)) {
       this.hung = true
@@ -179,7 +191,15 @@ class Storm {
     database: RocksDB.RocksDB["Service"],
     index: EntryLocationIndex.EntryLocationIndex["Service"]
   ): Operations.Named {
-    if (this.#random.oneIn(3)) return { name: "add of its own", run: this.#keeper.add(index, at) }
+    switch (this.#random.below(8)) {
+      case 0:
+      case 1:
+        return { name: "add of its own", run: this.#keeper.add(index, at) }
+      case 2:
+        return { name: "read of its own", run: this.#keeper.read(index, at) }
+      case 3:
+        return { name: "read of another's", run: this.#keeper.readAny(index) }
+    }
     const operations = this.#random.oneIn(3)
       ? Operations.ofDatabase(database, this.#random)
       : Operations.ofIndex(index, this.#random, [1000, 1016])
@@ -221,6 +241,7 @@ class Storm {
   })
 
   readonly #resources = Effect.fnUntraced(function* (this: Storm, cycle: number) {
+    const warmUp = warmUpOf(this.#options.cycles)
     if (cycle !== warmUp && (cycle < warmUp || cycle % 50 !== 0)) return
     // What native code frees, it frees once the garbage collector has found it.
     yield* Effect.sleep("20 millis")

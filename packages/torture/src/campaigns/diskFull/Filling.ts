@@ -250,7 +250,19 @@ export class Filling {
     const exit = yield* Effect.exit(scan)
     if (Exit.isFailure(exit)) this.#findings.add(`the index cannot be scanned: ${Cause.pretty(exit.cause)}`)
     this.#findings.check(found === this.#stored.size, `${found} of ${this.#stored.size} entries are there`)
+    yield* this.#scan(services)
     for (let samples = 0; samples < 10; samples++) yield* this.#verifySome(services)
+  })
+
+  /** A scan of the logs finds what was acknowledged, whatever failed writes have left there. */
+  readonly #scan = Effect.fnUntraced(function* (this: Filling, { entryLog }: Services) {
+    const found = new Set<Location.Location>()
+    const exit = yield* Effect.exit(
+      Stream.runForEach(entryLog.scan(), ({ location }) => Effect.sync(() => found.add(location)))
+    )
+    if (Exit.isFailure(exit)) this.#findings.add(`the logs cannot be scanned: ${Cause.pretty(exit.cause)}`)
+    const missing = [...this.#stored.values()].filter(({ location }) => !found.has(location))
+    this.#findings.check(missing.length === 0, `a scan of the logs misses ${missing.length} entries`)
   })
 
   /** An open on a full disk succeeds, or says so and leaves the directory as it was. */

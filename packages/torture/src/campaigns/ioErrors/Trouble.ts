@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import type { Findings } from "../../Findings.ts"
@@ -145,7 +146,7 @@ export class Trouble {
     if (this.#kind.beforeOpen) yield* this.#openInTrouble()
     else yield* this.#useInTrouble()
     yield* this.#healthy((services) => Effect.andThen(this.#verify(services, true), this.#storeSome(services, 5, true)))
-    yield* this.#healthy((services) => this.#verify(services, true))
+    yield* this.#healthy((services) => Effect.andThen(this.#verify(services, true), this.#scan(services)))
     return { figures: this.#figures, found: this.#findings.all }
   })
 
@@ -239,6 +240,18 @@ export class Trouble {
         this.#findings.check(exit.value.value, `entry ${stored.entry.entryId} is elsewhere, or has other bytes`)
       } else if (isReadable || !this.#isTyped(exit)) this.#findings.add(`a read answered ${describe(exit)}`)
     }
+  })
+
+  /** A scan of the logs finds what was acknowledged, whatever failed writes have left there. */
+  readonly #scan = Effect.fnUntraced(function* (this: Trouble, services: Services) {
+    const found = new Set<Location.Location>()
+    const scan = Effect.flatMap(EntryLog.EntryLog, (entryLog) =>
+      Stream.runForEach(entryLog.scan(), ({ location }) => Effect.sync(() => found.add(location)))
+    )
+    const exit = yield* Effect.exit(Effect.provideContext(scan, services))
+    if (Exit.isFailure(exit)) this.#findings.add(`the logs cannot be scanned: ${Cause.pretty(exit.cause)}`)
+    const missing = this.#stored.filter(({ location }) => !found.has(location))
+    this.#findings.check(missing.length === 0, `a scan of the logs misses ${missing.length} entries`)
   })
 
   #isTyped(exit: Exit.Exit<Option.Option<unknown>, Failure>): boolean {
