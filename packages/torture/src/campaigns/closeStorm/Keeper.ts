@@ -19,6 +19,8 @@ export class Keeper {
   readonly #findings: Findings
   /** For each ledger and entry: the locations that it may have. */
   readonly #ledgers: ReadonlyArray<Map<number, Array<bigint | undefined>>>
+  /** For each ledger the entry that was added last: where a race would show. */
+  readonly #latest = new Map<number, number>()
   #location = 1n
   acknowledged = 0
   compared = 0
@@ -34,6 +36,7 @@ export class Keeper {
     return Effect.suspend(() => {
       const entry = this.#random.below(entriesPerLedger)
       const location = this.#location++
+      this.#latest.set(ledger, entry)
       const entries = this.#ledgers[ledger] ?? new Map()
       entries.set(entry, [...(entries.get(entry) ?? [undefined]), location])
       return Effect.map(index.addLocation(ledgerId(ledger), entryId(entry), Location.make(location)), () => {
@@ -49,7 +52,7 @@ export class Keeper {
    */
   read(index: Index, ledger: number): Effect.Effect<void, RocksDBError.RocksDBError> {
     return Effect.suspend(() => {
-      const entry = this.#random.below(entriesPerLedger)
+      const entry = this.#someEntry(ledger)
       const allowed = this.#ledgers[ledger]?.get(entry) ?? [undefined]
       return Effect.map(index.getLocation(ledgerId(ledger), entryId(entry)), (location) => {
         this.compared += 1
@@ -64,9 +67,14 @@ export class Keeper {
   /** Reads entries of any ledger, whatever becomes of them meanwhile. */
   readAny(index: Index): Effect.Effect<unknown, RocksDBError.RocksDBError> {
     return Effect.suspend(() => {
-      const ledger = ledgerId(this.#random.below(this.#ledgers.length))
-      return index.getLocation(ledger, entryId(this.#random.below(entriesPerLedger)))
+      const ledger = this.#random.below(this.#ledgers.length)
+      return index.getLocation(ledgerId(ledger), entryId(this.#someEntry(ledger)))
     })
+  }
+
+  #someEntry(ledger: number): number {
+    const latest = this.#latest.get(ledger)
+    return latest === undefined || this.#random.oneIn(4) ? this.#random.below(entriesPerLedger) : latest
   }
 
   /** Compares some ledgers with what they may be. */

@@ -134,8 +134,10 @@ class Storm {
   }
 
   get #layer() {
+    // Where hardly a page fits in, readers bring pages back while commits change them.
+    const pageCacheSize = this.#random.pick(["4 KiB", "16 KiB", "256 KiB"] as const)
     return Layer.mergeAll(EntryLocationMetrics.layer, PropertyGauge.layerAll).pipe(
-      Layer.provideMerge(EntryLocationIndex.layer({ compactionInterval: "2 millis", pageCacheSize: "256 KiB" })),
+      Layer.provideMerge(EntryLocationIndex.layer({ compactionInterval: "2 millis", pageCacheSize })),
       Layer.provideMerge(
         RocksDB.layerWithoutEngine({
           path: this.#options.directory,
