@@ -26,8 +26,8 @@ export const powerLoss: Campaign = {
       : Effect.fail(new Unavailable({ message: "which file a descriptor is of is only known on Linux" }))
 }
 
-/** How often a bookie is killed; at about every other kill, the power is lost. */
-const kills = 120
+/** How often a bookie is killed; at two of three kills, the power is lost too. */
+const kills = 160
 
 /** How often a bookie goes on with its directory before the next one begins with an empty one. */
 const killsPerDirectory = 8
@@ -105,7 +105,7 @@ const killOnce = Effect.fnUntraced(function* (
 
   const copy = `${directory}-copy`
   let where = `seed ${seed}, killed ${moment.millis} ms after its ${moment.from}, from operation ${first}`
-  const isLoss = random.oneIn(2)
+  const isLoss = !random.oneIn(3)
   if (isLoss) {
     const lost = PowerLoss.lose(random, random.pick(["all", "all", "some"]), bookie.synced, directory, copy)
     totals.losses += 1

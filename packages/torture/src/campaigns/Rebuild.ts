@@ -34,7 +34,7 @@ const kills = 100
 const lanes = 2
 
 /** In milliseconds: some rebuilds of the logs below. */
-const longestLife = 400
+const longestLife = 1200
 
 const ledgers = 50
 const entriesOfLedger = 400
@@ -55,11 +55,11 @@ const run = (settings: Settings, room: Bookie.Room): Effect.Effect<CampaignOutco
         const random = Random.make(settings.seed * lanes + lane)
         const directory = Path.join(room.path, String(lane))
         const written = yield* Effect.orDie(Effect.scoped(write(directory)))
-        yield* rebuildOnce(directory, -1n, findings)
+        yield* rebuildOnce(directory, BigInt(ledgers) - 1n, findings)
         let next = 0n
         return yield* repeat(settings, kills / lanes, () =>
-          Effect.map(killOnce(random, room, directory, next, written, findings, totals), (after) => {
-            next = after
+          Effect.map(killOnce(random, room, directory, next, written, findings, totals), (following) => {
+            next = following
             return findings.none
           })
         )
@@ -94,6 +94,9 @@ const write = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<
   return written
 })
 
+/** The ledger that the next rebuild leaves out. */
+const after = (left: bigint): bigint => (left + 1n) % BigInt(ledgers)
+
 /** Rebuilds in this process, to the end. */
 const rebuildOnce = Effect.fnUntraced(function* (directory: string, left: bigint, findings: Findings) {
   const rebuilt = yield* Effect.result(
@@ -125,17 +128,18 @@ const killOnce = Effect.fnUntraced(function* (
   if (ended.signal !== "SIGKILL" || ended.hung) findings.add(`${where}: it ${Process.describe(ended)}`)
 
   const isOver = lines.at(-1) === `end ${underWay}`
+  const before = (underWay + BigInt(ledgers) - 1n) % BigInt(ledgers)
   const holds = yield* whatIsThere(directory, written, findings, where)
   if (holds === underWay) totals.newer += 1
-  else if (holds === underWay - 1n && !isOver) totals.older += 1
+  else if (holds === before && !isOver) totals.older += 1
   else findings.add(`${where}: the index is that of ${holds === undefined ? "no rebuild" : `the one without ${holds}`}`)
 
   if (Fs.readdirSync(directory).length > 2) totals.cleared += 1
-  if (random.oneIn(2)) return holds === underWay ? underWay + 1n : underWay
+  if (random.oneIn(2)) return holds === underWay ? after(underWay) : underWay
   yield* rebuildOnce(directory, underWay, findings)
   const left = Fs.readdirSync(directory).toSorted()
   if (left.join() !== "index,logs") findings.add(`${where}: after the next rebuild there is ${left.join(" and ")}`)
-  return underWay + 1n
+  return after(underWay)
 })
 
 /** Which ledger the index at the path leaves out; `undefined` if it is none of these indexes, or not whole. */
@@ -164,7 +168,7 @@ const killedAfter = Effect.fnUntraced(function* (
 ) {
   const millis = random.below(longestLife)
   const moment = { from: "first line", millis } as const
-  const ended = yield* Bookie.killed(room, moment, "rebuilder", directory, String(first))
+  const ended = yield* Bookie.killed(room, moment, "rebuilder", directory, String(first), String(ledgers))
   return { ended, when: `after ${millis} ms` }
 })
 
@@ -176,7 +180,9 @@ const killedAtChange = Effect.fnUntraced(function* (
   first: bigint
 ) {
   const changes = 1 + random.below(8)
-  const child = yield* Process.start(Process.program("rebuilder", directory, String(first)), { env: room.env })
+  const child = yield* Process.start(Process.program("rebuilder", directory, String(first), String(ledgers)), {
+    env: room.env
+  })
   const watcher = Fs.watch(directory)
   yield* Effect.callback<void>((resume) => {
     let seen = 0

@@ -178,20 +178,22 @@ const headers = Effect.gen(function* () {
   }
 })
 
+/** A part of a ledgers map, with fields that need not agree. */
+const part = (count: number, size: number, rows: ReadonlyArray<readonly [bigint, bigint]>): Buffer => {
+  const bytes = Buffer.alloc(24 + 16 * rows.length)
+  bytes.writeInt32BE(size, 0)
+  bytes.writeBigInt64BE(-1n, 4)
+  bytes.writeBigInt64BE(-2n, 12)
+  bytes.writeInt32BE(count, 20)
+  for (const [at, [ledgerId, bytesOf]] of rows.entries()) {
+    bytes.writeBigInt64BE(ledgerId, 24 + 16 * at)
+    bytes.writeBigInt64BE(bytesOf, 32 + 16 * at)
+  }
+  return bytes
+}
+
 /** Ledgers maps behind the two entries, as parts of their own making. */
 const maps = Effect.gen(function* () {
-  const part = (count: number, size: number, rows: ReadonlyArray<readonly [bigint, bigint]>): Buffer => {
-    const bytes = Buffer.alloc(24 + 16 * rows.length)
-    bytes.writeInt32BE(size, 0)
-    bytes.writeBigInt64BE(-1n, 4)
-    bytes.writeBigInt64BE(-2n, 12)
-    bytes.writeInt32BE(count, 20)
-    for (const [at, [ledgerId, bytesOf]] of rows.entries()) {
-      bytes.writeBigInt64BE(ledgerId, 24 + 16 * at)
-      bytes.writeBigInt64BE(bytesOf, 32 + 16 * at)
-    }
-    return bytes
-  }
   const lies: ReadonlyArray<readonly [string, Buffer]> = [
     ["more ledgers than it has", part(10_000, 20 + 16, [[1n, 80n]])],
     ["a negative number of ledgers", part(-5, 20 + 16, [[1n, 80n]])],
