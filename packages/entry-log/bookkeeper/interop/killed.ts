@@ -6,7 +6,6 @@
  */
 import { EntryLog } from "@effect-bookie/entry-log"
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
 import { entriesOfKilled, killedMaxLogSize } from "./Ours.ts"
 import * as Table from "./Table.ts"
 
@@ -18,9 +17,12 @@ const program = Effect.gen(function* () {
   while (true) {
     const entry = entries.next()
     const location = yield* log.append(entry.ledgerId, entry.entryId, entry.payload)
-    // Short enough that the pipe takes it whole or not at all.
-    Fs.writeSync(process.stdout.fd, `${Table.format(Table.rowOf(entry, location))}\n`)
+    // Short enough that the pipe takes it whole or not at all; waited for, since a full one refuses more.
+    yield* print(`${Table.format(Table.rowOf(entry, location))}\n`)
   }
 })
+
+const print = (line: string) =>
+  Effect.callback<void>((resume) => void process.stdout.write(line, () => resume(Effect.void)))
 
 await Effect.runPromise(Effect.scoped(program))
