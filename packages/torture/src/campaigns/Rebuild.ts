@@ -34,7 +34,7 @@ const kills = 100
 const lanes = 2
 
 /** In milliseconds: some rebuilds of the logs below. */
-const longestLife = 1200
+const longestLife = 700
 
 const ledgers = 50
 const entriesOfLedger = 400
