@@ -114,6 +114,9 @@ export const rebuildWithoutEngine = (
 /** How many entries share a commit: many, because each commit writes every page that it touches. */
 const batchSize = 200_000
 
+/** How many ledgers at most: each costs some 2 KiB until it is committed, however few entries it has. */
+const batchLedgers = 50_000
+
 const build: (
   options: Options,
   workspace: Workspace.Workspace
@@ -145,7 +148,8 @@ const build: (
       else excluded += 1
     }
     const last = entries.at(-1)
-    return changes.size < batchSize || last === undefined ? Effect.void : commit(sizes.upTo(last.location))
+    const isSmall = changes.size < batchSize && changes.ledgers.size < batchLedgers
+    return isSmall || last === undefined ? Effect.void : commit(sizes.upTo(last.location))
   })
   yield* commit(sizes.total)
   yield* database.compact()
