@@ -51,7 +51,11 @@ class RecoveringDatabase implements Engine.Database {
     this.use((native) => native.getMany(keys))
 
   write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> =>
-    this.#change((native) => native.write(operations, sync))
+    this.#change(async (native) => {
+      await native.write(operations, sync)
+      // A compaction may succeed where no write does yet.
+      this.#full = undefined
+    })
 
   compact = (interval: Engine.Interval): Promise<void> => this.#change((native) => native.compact(interval))
 
@@ -82,7 +86,6 @@ class RecoveringDatabase implements Engine.Database {
     const wasFull = this.#full !== undefined
     try {
       await this.use(run)
-      this.#full = undefined
     } catch (cause) {
       if (!wasFull || this.#full === undefined) throw cause
       await this.#recover()
