@@ -50,6 +50,8 @@ export class Filling {
   readonly #stored = new Map<string, Stored>()
   readonly #figures = { fills: 0, acknowledged: 0, refused: 0, refusedByIndex: 0, read: 0, scans: 0, closedFull: 0 }
   #next = 0
+  /** What the last refusal said. */
+  #refusal = ""
   /** Large payloads fill the logs first, none the index. */
   readonly #largestPayload: number
 
@@ -151,7 +153,9 @@ export class Filling {
   /** Once there is room, writes must go on. */
   readonly #goOn = Effect.fnUntraced(function* (this: Filling, services: Services) {
     for (let attempts = 0; attempts < 3; attempts++) {
-      if (!(yield* this.#attempt(services))) this.#findings.add("a write with room again was refused")
+      if (yield* this.#attempt(services)) continue
+      const { bavail, bsize } = Fs.statfsSync(this.#directory)
+      this.#findings.add(`a write with room for ${bavail * bsize} bytes again was refused: ${this.#refusal}`)
     }
   })
 
@@ -162,6 +166,7 @@ export class Filling {
     if (Exit.isSuccess(exit) && Option.isSome(exit.value)) return true
     this.#figures.refused += 1
     const reason = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()
+    this.#refusal = Option.isSome(reason) ? reason.value.message : "without an error"
     if (Option.isNone(reason) || reason.value.reason._tag !== "NoSpace") {
       this.#findings.add(
         `a write on a full disk answered ${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "nothing"}`
