@@ -40,7 +40,7 @@ interface Stored {
 const patience = "10 seconds"
 
 /** In bytes: what the file system has room for besides the filler, in the beginning. */
-const roomOf = (random: Random): number => 3_000_000 + random.below(4_000_000)
+const roomOf = (random: Random): number => 2_000_000 + random.below(2_000_000)
 
 /** Fills a directory. */
 export class Filling {
@@ -179,7 +179,9 @@ export class Filling {
   })
 
   #store({ entryLog, index }: Services): Effect.Effect<void, Failure> {
-    const entries = Array.from({ length: 1 + this.#random.below(60) }, () => this.#makeEntry())
+    // Small entries in large batches, so that a disk is full in some seconds.
+    const largest = this.#largestPayload < 400 ? 1_500 : 60
+    const entries = Array.from({ length: 1 + this.#random.below(largest) }, () => this.#makeEntry())
     return Effect.gen({ self: this }, function* () {
       const locations = yield* entryLog.appendAll(entries)
       yield* entryLog.sync
