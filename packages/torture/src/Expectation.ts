@@ -44,11 +44,19 @@ export const progressOf = (printed: string, first: number): Progress => {
   return { underWay, next, acknowledged, count }
 }
 
+/** What may have been lost at a crash, besides what a process had in memory. */
+export type Crash = "kill" | "power loss"
+
 /** What a bookie holds as far as its operations are known. */
 export class Expectation {
   readonly #seed: number
   #index = new Map<string, number>()
   #logs = new Map<string, number>()
+  /**
+   * What a kill may have left of an operation that was not acknowledged, and its number. Until the next process has
+   * recovered what it found, and begins an operation of its own, a power loss may still turn one into another.
+   */
+  #unsynced: { readonly outcomes: ReadonlyArray<Outcome>; readonly number: number } | undefined
   /** The first operation that is not known to have been done. */
   next = 0
 
@@ -57,17 +65,31 @@ export class Expectation {
   }
 
   /** Goes on to what was found, or says what about it cannot be. */
-  follow(progress: Progress, found: Inspection): string | undefined {
+  follow(progress: Progress, found: Inspection, crash: Crash): string | undefined {
+    if (progress.next > this.next) this.#unsynced = undefined
+    const unsynced = crash === "power loss" ? this.#unsynced : undefined
+    const other = unsynced?.outcomes.find(({ index }) => difference(index, found.index) === undefined)
+    if (unsynced !== undefined && other !== undefined) {
+      this.#unsynced = undefined
+      this.#take(found, other.isDone ? unsynced.number + 1 : unsynced.number)
+      return undefined
+    }
     const last = progress.underWay ?? progress.next
     for (; this.next < last; this.next++) this.#do(Workload.operation(this.#seed, this.next))
     const outcomes = this.#outcomes(progress, found.logs)
     const outcome = outcomes.find(({ index }) => difference(index, found.index) === undefined)
     const nearest = outcomes[0]
-    this.next = progress.underWay === undefined || outcome?.isDone === true ? progress.next : progress.underWay
-    this.#index = new Map(found.index)
-    this.#logs = new Map(found.logs)
+    const isDone = progress.underWay === undefined || outcome?.isDone === true
+    if (progress.underWay !== undefined && crash === "kill") this.#unsynced = { outcomes, number: progress.underWay }
+    this.#take(found, isDone ? progress.next : (progress.underWay ?? progress.next))
     if (outcome !== undefined || nearest === undefined) return undefined
     return `operation ${progress.underWay ?? "none"} under way: ${difference(nearest.index, found.index)}`
+  }
+
+  #take(found: Inspection, next: number): void {
+    this.next = next
+    this.#index = new Map(found.index)
+    this.#logs = new Map(found.logs)
   }
 
   #do(operation: Workload.Operation): void {

@@ -102,7 +102,7 @@ const killOnce = Effect.fnUntraced(function* (
   Fs.rmSync(copy, { recursive: true })
   if (found._tag === "Failure") return findings.add(`${where}: ${found.failure.message}`)
   for (const problem of found.success.problems) findings.add(`${where}: ${problem}`)
-  const problem = expectation.follow(progress, found.success)
+  const problem = expectation.follow(progress, found.success, "kill")
   if (problem !== undefined) findings.add(`${where}: ${problem}`)
   totals.acknowledged += progress.count
   totals.entries += found.success.index.size

@@ -123,7 +123,7 @@ const killOnce = Effect.fnUntraced(function* (
     const found = yield* Effect.result(inspect(seed, copy))
     if (found._tag === "Failure") return findings.add(`${where}: ${found.failure.message}`)
     for (const problem of found.success.problems) findings.add(`${where}: ${problem}`)
-    const problem = expectation.follow(progress, found.success)
+    const problem = expectation.follow(progress, found.success, isLoss ? "power loss" : "kill")
     if (problem !== undefined) findings.add(`${where}: ${problem}`)
   }
   Fs.rmSync(copy, { recursive: true })
