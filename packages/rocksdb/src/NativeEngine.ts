@@ -112,10 +112,10 @@ class NativeDatabase implements Engine.Database {
   // The method of this name that the binding exports takes a key that is an object for its options, and compacts everything.
   compact = async ({ lower, upper }: Engine.Interval): Promise<void> => {
     const { path, writeBufferSize } = this.#options
-    const permission = await CompactionRoom.ask(path, writeBufferSize, async (name) =>
-      Number(await this.#binding.getProperty(name))
+    await CompactionRoom.ask(path, writeBufferSize, async () =>
+      Number(await this.#binding.getProperty("rocksdb.background-errors"))
     )
-    await this.#binding._state.compactRange(this.#binding, lower?.key ?? null, upper?.key ?? null, permission)
+    await this.#binding._state.compactRange(this.#binding, lower?.key ?? null, upper?.key ?? null, { exclusive: false })
   }
 
   syncWal = (): Promise<void> => this.#wal.sync()

@@ -57,7 +57,8 @@ class RecoveringDatabase implements Engine.Database {
       this.#full = undefined
     })
 
-  compact = (interval: Engine.Interval): Promise<void> => this.#change((native) => native.compact(interval))
+  // What has no room for a compaction may have some for a write, and is not worth its streams.
+  compact = (interval: Engine.Interval): Promise<void> => this.use((native) => native.compact(interval))
 
   syncWal = (): Promise<void> => this.use((native) => native.syncWal())
 

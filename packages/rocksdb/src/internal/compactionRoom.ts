@@ -4,50 +4,34 @@
  * Once a compaction has found the disk full, RocksDB refuses those that might
  * find it full again, with a status that has no text; the binding copies the
  * text all the same, which ends the process (`strdup` of a null pointer in its
- * `rocksdb__on_compact_range`). RocksDB compacts by itself too, and keeps
- * silent about it. So where the disk has less room than would let RocksDB pass
- * every compaction, one waits until no other runs and none has failed, and then
- * keeps others from beginning; else it fails as a full disk does.
+ * `rocksdb__on_compact_range`). RocksDB compacts by itself too, also while
+ * another compaction waits its turn, and keeps silent about a failure. So a
+ * compaction needs room for whatever may be rewritten before it ends, and for
+ * as much as RocksDB asks where one has failed before; else it fails as on a
+ * full disk, before it has begun.
  */
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
-import { setTimeout } from "node:timers/promises"
 
-/** How a compaction may run. */
-export interface Permission {
-  /** Whether no other compaction may run meanwhile. */
-  readonly exclusive: boolean
-}
-
-/** Permits a compaction, or rejects with ENOSPC. `property` reads a number of the database. */
-export const ask = async (
-  path: string,
-  writeBufferSize: number,
-  property: (name: string) => Promise<number>
-): Promise<Permission> => {
-  if (await hasPlenty(path, writeBufferSize)) return { exclusive: false }
-  for (let attempts = 0; attempts < maxAttempts; attempts++) {
-    const running = await property("rocksdb.num-running-compactions")
-    const pending = await property("rocksdb.compaction-pending")
-    if ((await property("rocksdb.background-errors")) > 0) break
-    if (running === 0 && pending === 0) return { exclusive: true }
-    await setTimeout(pauseMillis)
-  }
-  throw Object.assign(new Error("No space left on device for a compaction"), { code: "ENOSPC" })
-}
-
-const maxAttempts = 500
-
-const pauseMillis = 10
-
-/** RocksDB wants twice what it reads and a memtable; files may be added until it looks. */
-const hasPlenty = async (path: string, writeBufferSize: number): Promise<boolean> => {
+/** Rejects with ENOSPC unless there is room. `failures` tells how often RocksDB has failed in the background. */
+export const ask = async (path: string, writeBufferSize: number, failures: () => Promise<number>): Promise<void> => {
   const { bavail, bsize } = await Fs.statfs(path)
-  let wanted = 2 * writeBufferSize
+  const room = bavail * bsize - 2 * writeBufferSize
+  const files = Math.min(await sizeOfFiles(path), mostRewritten)
+  // RocksDB wants twice what it reads; more files may be there by the time that it looks.
+  if (room >= 3 * files || (room >= files && (await failures()) === 0)) return
+  throw Object.assign(new Error("no space left on device that would do for a compaction"), { code: "ENOSPC" })
+}
+
+/** In bytes: RocksDB rewrites about 1.6 GiB at a time, and in few places at once. */
+const mostRewritten = 4 * 1024 * 1024 * 1024
+
+const sizeOfFiles = async (path: string): Promise<number> => {
+  let size = 0
   for (const name of await Fs.readdir(path)) {
-    if (name.endsWith(".sst")) wanted += 3 * (await sizeOf(Path.join(path, name)))
+    if (name.endsWith(".sst")) size += await sizeOf(Path.join(path, name))
   }
-  return bavail * bsize >= wanted
+  return size
 }
 
 /** A file that RocksDB has removed meanwhile takes up nothing. */
