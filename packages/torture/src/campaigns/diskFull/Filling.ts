@@ -290,7 +290,13 @@ export class Filling {
   #fillExcept(room: number): void {
     const { bavail, bsize } = Fs.statfsSync(this.#directory)
     const size = bavail * bsize - room
-    if (size > 0) Fs.writeFileSync(`${this.#directory}/filler`, Buffer.alloc(size))
+    if (size <= 0) return
+    try {
+      Fs.writeFileSync(`${this.#directory}/filler`, Buffer.alloc(size))
+    } catch (cause) {
+      // RocksDB may have taken some of the room meanwhile: then the disk is full already.
+      if (!(cause instanceof Error && "code" in cause && cause.code === "ENOSPC")) throw cause
+    }
   }
 
   #free(): void {
