@@ -9,6 +9,7 @@ import { EntryLogError } from "@effect-bookie/entry-log"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
+import { syncDirectory } from "./syncDirectory.ts"
 
 /** Succeeds when what the logs hold now is on disk. */
 export const sync = (directory: string): Effect.Effect<void, EntryLogError.EntryLogError> =>
@@ -17,7 +18,7 @@ export const sync = (directory: string): Effect.Effect<void, EntryLogError.Entry
       for (const name of await Fs.readdir(directory)) {
         if (name.endsWith(".log")) await syncFile(Path.join(directory, name))
       }
-      await syncNames(directory)
+      await syncDirectory(directory)
     },
     catch: (cause) => EntryLogError.fromSystem(cause, { operation: "rebuild", path: directory })
   })
@@ -29,16 +30,5 @@ const syncFile = async (path: string): Promise<void> => {
     await file.datasync()
   } finally {
     await file.close()
-  }
-}
-
-const syncNames = async (path: string): Promise<void> => {
-  // Windows has no descriptor of a directory, and makes its entries durable with the file.
-  if (process.platform === "win32") return
-  const directory = await Fs.open(path, "r")
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }

@@ -23,6 +23,7 @@ import * as Path from "node:path"
 import * as Errors from "./errors.ts"
 import * as FileLock from "./FileLock.ts"
 import * as Keys from "./keys.ts"
+import { syncDirectory } from "./syncDirectory.ts"
 
 /** A place to build a database in. */
 export interface Workspace {
@@ -178,18 +179,6 @@ const install = async (path: string, target: string): Promise<void> => {
   }
   await syncDirectory(Path.dirname(target))
   await syncDirectory(Path.dirname(path))
-}
-
-/** Brings the names in a directory to disk. */
-const syncDirectory = async (path: string): Promise<void> => {
-  // Windows has no descriptor of a directory, and makes its entries durable with the file.
-  if (process.platform === "win32") return
-  const directory = await Fs.open(path, "r")
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
 }
 
 /** Answers `instead` if there is nothing at a path. */
