@@ -152,7 +152,8 @@ const build: (
     return isSmall || last === undefined ? Effect.void : commit(sizes.upTo(last.location))
   })
   yield* commit(sizes.total)
-  yield* database.compact()
+  // It only saves room, so one that has not enough of it is left out.
+  yield* Effect.catchReason(database.compact(), "RocksDBError", "NoSpace", ({ message }) => Effect.logDebug(message))
   yield* database.syncWal
   yield* LogSync.sync(entryLog.directory)
   return { scanned, excluded, logs: sizes.count, bytes: sizes.total }
