@@ -4,8 +4,8 @@
  */
 import { Effect, Layer, Stream, type Scope } from "effect"
 import { Engine, NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
-import { type ChildProcess, spawn } from "node:child_process"
 import * as Path from "node:path"
+import { type Program, startCommand } from "../../entry-log/test/program.ts"
 import { EntryId, EntryLocationIndex, LedgerId, Location } from "../src/index.ts"
 
 export { contents, find, temporaryDirectory } from "../../rocksdb/test/support/directory.ts"
@@ -129,56 +129,10 @@ export class FailingEngine {
   }
 }
 
-/** A program of programs/ in a process of its own. */
-export interface Program {
-  /** The lines that it has printed up to now. */
-  readonly printed: () => ReadonlyArray<string>
-  /** Waits until it has printed so many lines, or dies if it ended before. */
-  readonly lines: (count: number) => Effect.Effect<void>
-  readonly kill: Effect.Effect<void>
-  /** Its exit code once it has ended; `null` if it was killed. */
-  readonly ended: Effect.Effect<number | null>
-}
-
-/** Starts a program; one that still runs when the scope closes is killed. */
+/** Starts a program of programs/; one that still runs when the scope closes is killed. */
 export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Program, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() =>
-      programOf(
-        spawn(process.execPath, [Path.join(import.meta.dirname, "programs", `${name}.ts`), ...args], {
-          cwd: import.meta.dirname,
-          stdio: ["ignore", "pipe", "inherit"]
-        })
-      )
-    ),
-    (program) => Effect.andThen(program.kill, program.ended)
+  startCommand(
+    process.execPath,
+    [Path.join(import.meta.dirname, "programs", `${name}.ts`), ...args],
+    import.meta.dirname
   )
-
-const programOf = (child: ChildProcess): Program => {
-  let output = ""
-  let wake: (() => void) | undefined
-  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-    output += chunk
-    wake?.()
-  })
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject)
-    child.once("close", resolve)
-  })
-  const printed = () => output.split("\n").slice(0, -1)
-  return {
-    printed,
-    lines: (count) =>
-      Effect.promise(() =>
-        Promise.race([
-          new Promise<void>((resolve) => {
-            wake = () => printed().length >= count && resolve()
-            wake()
-          }),
-          ended.then((code) => Promise.reject(new Error(`the program ended with code ${code}: ${output}`)))
-        ])
-      ),
-    kill: Effect.sync(() => void child.kill("SIGKILL")),
-    ended: Effect.promise(() => ended)
-  }
-}

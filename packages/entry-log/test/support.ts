@@ -3,10 +3,10 @@
  * to run a program of programs/ in a real process.
  */
 import { Effect, type Scope } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { EntryId, EntryLog, type EntryLogError, LedgerId } from "../src/index.ts"
+import { type Program, startCommand } from "./program.ts"
 
 /** An entry with a payload. */
 export const entry = (ledgerId: bigint, entryId: bigint, payload: Uint8Array | string = ""): EntryLog.Entry => ({
@@ -76,20 +76,9 @@ export const descriptorsIn = (directory: string): ReadonlyMap<number, string> =>
   return open
 }
 
-/** A program of programs/ that runs in a process of its own. */
-export interface Program {
-  /** What it has printed up to now, by lines. */
-  readonly printed: () => ReadonlyArray<string>
-  /** Waits until it has printed so many lines, or dies if it ends before. */
-  readonly lines: (count: number) => Effect.Effect<void>
-  readonly kill: Effect.Effect<void>
-  /** Its exit code once it has ended; `null` if it was killed. */
-  readonly ended: Effect.Effect<number | null>
-}
-
 /** Starts a program; one that still runs when the scope closes is killed. */
 export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Program, never, Scope.Scope> =>
-  startCommand(process.execPath, [programPath(name), ...args])
+  startCommand(process.execPath, [programPath(name), ...args], import.meta.dirname)
 
 /** Starts a program that cannot write a file longer than some KiB. */
 export const startLimited = (
@@ -97,41 +86,10 @@ export const startLimited = (
   name: string,
   ...args: ReadonlyArray<string>
 ): Effect.Effect<Program, never, Scope.Scope> =>
-  startCommand("bash", ["-c", `ulimit -f ${limit} && exec "$@"`, "bash", process.execPath, programPath(name), ...args])
-
-const programPath = (name: string): string => Path.join(import.meta.dirname, "programs", `${name}.ts`)
-
-const startCommand = (file: string, args: ReadonlyArray<string>): Effect.Effect<Program, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => programOf(spawn(file, args, { cwd: import.meta.dirname, stdio: ["ignore", "pipe", "inherit"] }))),
-    (program) => Effect.andThen(program.kill, program.ended)
+  startCommand(
+    "bash",
+    ["-c", `ulimit -f ${limit} && exec "$@"`, "bash", process.execPath, programPath(name), ...args],
+    import.meta.dirname
   )
 
-const programOf = (child: ChildProcess): Program => {
-  let output = ""
-  let wake: (() => void) | undefined
-  child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
-    output += chunk
-    wake?.()
-  })
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject)
-    child.once("close", resolve)
-  })
-  const printed = () => output.split("\n").slice(0, -1)
-  return {
-    printed,
-    lines: (count) =>
-      Effect.promise(() =>
-        Promise.race([
-          new Promise<void>((resolve) => {
-            wake = () => printed().length >= count && resolve()
-            wake()
-          }),
-          ended.then((code) => Promise.reject(new Error(`the program ended with code ${code}: ${output}`)))
-        ])
-      ),
-    kill: Effect.sync(() => void child.kill("SIGKILL")),
-    ended: Effect.promise(() => ended)
-  }
-}
+const programPath = (name: string): string => Path.join(import.meta.dirname, "programs", `${name}.ts`)

@@ -1,11 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { spawnSync } from "node:child_process"
 import { temporaryDirectory } from "./support/directory.ts"
 import * as Program from "./support/program.ts"
-
-const canMount = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0
-if (!canMount && process.env.CI) throw new Error("The tests of a full disk need a Linux that lets them mount a tmpfs.")
+import { canMount } from "./support/smallDisk.ts"
 
 describe.skipIf(!canMount)("a compaction on a full disk", () => {
   it.live("answers NoSpace each time, and the process lives", () =>

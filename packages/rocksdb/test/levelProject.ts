@@ -6,21 +6,19 @@
  * of the PATH. Where none loads the binding, the project is left out and a line
  * says so, except on CI: there it is a failure.
  */
-import { spawnSync } from "node:child_process"
-import { existsSync, realpathSync } from "node:fs"
-import { createRequire } from "node:module"
 import * as Path from "node:path"
 import { ForksPoolWorker, type PoolOptions } from "vitest/node"
+import * as LevelNode from "./support/levelNode.ts"
 
 /** The projects to add to vitest's: the one of the Level engine, or none. */
 export const levelProjects = (): ReadonlyArray<ReturnType<typeof project>> => {
   // vitest evaluates its configuration several times; the Node is looked for, and missed, once.
   const known = process.env[variable]
-  const node = known ?? findNode() ?? ""
+  const node = known ?? LevelNode.find() ?? ""
   process.env[variable] = node
   if (node !== "") return [project(node)]
   const problem =
-    `No Node here loads the prebuilt "rocksdb" binding (tried ${candidates().join(", ")}), so the tests of ` +
+    `No Node here loads the prebuilt "rocksdb" binding (tried ${LevelNode.candidates().join(", ")}), so the tests of ` +
     `LevelEngine cannot run. "npm rebuild rocksdb" compiles it for this Node.`
   if (process.env.CI) throw new Error(problem)
   if (known === undefined) console.warn(`SKIPPED project rocksdb-level: ${problem}`)
@@ -60,26 +58,4 @@ class Worker extends ForksPoolWorker {
       process.execPath = own
     }
   }
-}
-
-const findNode = (): string | undefined => {
-  const binding = createRequire(import.meta.url).resolve("rocksdb")
-  return candidates().find((node) => {
-    const { status } = spawnSync(node, ["-e", "require(process.argv[1])", binding], {
-      env: { ...process.env, NODE_OPTIONS: "" },
-      stdio: "ignore",
-      timeout: 30_000
-    })
-    return status === 0
-  })
-}
-
-const candidates = (): ReadonlyArray<string> => {
-  const executable = process.platform === "win32" ? "node.exe" : "node"
-  const onPath = (process.env.PATH ?? "")
-    .split(Path.delimiter)
-    .filter((directory) => directory !== "" && !directory.includes("node_modules"))
-    .map((directory) => Path.join(directory, executable))
-  const nodes = [process.execPath, process.env.npm_node_execpath ?? "", ...onPath]
-  return [...new Set(nodes.filter((node) => existsSync(node)).map((node) => realpathSync(node)))]
 }
