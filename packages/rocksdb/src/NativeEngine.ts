@@ -63,7 +63,8 @@ const openBinding = async (options: Engine.OpenOptions): Promise<Engine.Database
     ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
   })
   await binding.ready()
-  return new NativeDatabase(binding, new WalSync(options.path), options)
+  const version = async () => (await binding.getProperty("rocksdb.current-super-version-number")) ?? undefined
+  return new NativeDatabase(binding, new WalSync(options.path, version), options)
 }
 
 class NativeDatabase implements Engine.Database {

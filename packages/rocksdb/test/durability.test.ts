@@ -171,6 +171,50 @@ describe("WalSync", () => {
     })
   )
 
+  it.effect("a new log is looked for only where the version of the tree is another one, or unknown", () =>
+    Effect.gen(function* () {
+      const disk = yield* Disk.watch
+      const directory = yield* directoryWith("000004.log")
+      let version: string | undefined = "1"
+      const wal = new WalSync(directory, async () => version)
+      yield* Effect.promise(() => wal.sync())
+      assert.deepStrictEqual(disk.unsynced(directory), [])
+      Fs.writeFileSync(`${directory}/000007.log`, "bytes")
+      Fs.appendFileSync(`${directory}/000004.log`, "bytes")
+      yield* Effect.promise(() => wal.sync())
+      assert.deepStrictEqual(disk.unsynced(directory), ["000007.log"])
+      version = "2"
+      yield* Effect.promise(() => wal.sync())
+      assert.deepStrictEqual(disk.unsynced(directory), [])
+      assert.strictEqual(disk.directories, 2)
+      Fs.writeFileSync(`${directory}/000009.log`, "bytes")
+      version = undefined
+      yield* Effect.promise(() => wal.sync())
+      assert.deepStrictEqual(disk.unsynced(directory), [])
+      yield* Effect.promise(() => wal.close())
+    })
+  )
+
+  it.effect("a log that begins while the directory is listed is found by the next sync", () =>
+    Effect.gen(function* () {
+      const disk = yield* Disk.watch
+      const directory = yield* directoryWith("000004.log")
+      let version = "1"
+      const wal = new WalSync(directory, async () => version)
+      const release = disk.hold()
+      const syncing = wal.sync()
+      while (disk.files === 0) yield* aMoment
+      Fs.writeFileSync(`${directory}/000007.log`, "bytes")
+      version = "2"
+      release()
+      yield* Effect.promise(() => syncing)
+      assert.deepStrictEqual(disk.unsynced(directory), ["000007.log"])
+      yield* Effect.promise(() => wal.sync())
+      assert.deepStrictEqual(disk.unsynced(directory), [])
+      yield* Effect.promise(() => wal.close())
+    })
+  )
+
   it.effect("the directory is synced after it could not be for once", () =>
     Effect.gen(function* () {
       const disk = yield* Disk.watch

@@ -7,6 +7,9 @@
  * durable.
  *
  * - Callers that arrive while a sync runs share the next one.
+ * - The directory is listed only if a new log file may be there since the last
+ *   time: RocksDB begins one with a new memtable, and before it appends to it, it
+ *   counts the version of its tree up.
  * - A log file that is not the newest is no longer appended to, so it is synced
  *   once more and then never again. One that has vanished was flushed to an SST
  *   file, which RocksDB syncs itself.
@@ -15,11 +18,11 @@
  *   next one a success, so every later sync fails with the same error.
  */
 import * as Fs from "node:fs"
-import { promisify } from "node:util"
 
 /** Syncs the write-ahead log of one database directory. */
 export class WalSync {
   readonly #directory: string
+  readonly #version: () => Promise<string | undefined>
   readonly #open = new Map<string, number>()
   readonly #done = new Set<string>()
   #running: Promise<void> | undefined
@@ -27,9 +30,13 @@ export class WalSync {
   #failure: unknown
   /** Whether a log file has been found whose directory entry may not be on disk. */
   #created = false
+  /** The descriptor of the log file that RocksDB appends to for as long as its tree has this version. */
+  #newest: { readonly version: string; readonly descriptor: number } | undefined
 
-  constructor(directory: string) {
+  /** `version` tells which version RocksDB's tree has, if the engine can say so. */
+  constructor(directory: string, version: () => Promise<string | undefined> = () => Promise.resolve(undefined)) {
     this.#directory = directory
+    this.#version = version
   }
 
   /** Settles when everything that RocksDB appended before this call is on disk. */
@@ -43,6 +50,7 @@ export class WalSync {
 
   /** Closes the descriptors. */
   async close(): Promise<void> {
+    this.#newest = undefined
     const descriptors = [...this.#open.values()]
     this.#open.clear()
     await Promise.all(descriptors.map((descriptor) => close(descriptor)))
@@ -59,6 +67,19 @@ export class WalSync {
 
   async #syncAll(): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure
+    // Asked before the directory is listed: what begins in between shows in the list, and counts up for the next time.
+    const version = await this.#version()
+    if (this.#newest !== undefined && this.#newest.version === version) {
+      return this.#flush(fdatasync, this.#newest.descriptor)
+    }
+    this.#newest = undefined
+    await this.#syncListed()
+    const [descriptor] = this.#open.values()
+    if (version !== undefined && descriptor !== undefined) this.#newest = { version, descriptor }
+  }
+
+  /** Syncs every log file that there is, and leaves none but the newest open. */
+  async #syncListed(): Promise<void> {
     const names = (await readdir(this.#directory)).filter((name) => logFile.test(name)).toSorted(byNumber)
     await this.#forget(names)
     const newest = names.at(-1)
@@ -129,8 +150,14 @@ const logFile = /^\d+\.log$/
 const byNumber = (left: string, right: string): number => Number.parseInt(left, 10) - Number.parseInt(right, 10)
 
 // Looked up at each call, so that a test can watch what reaches the disk.
-const readdir = (path: string): Promise<Array<string>> => promisify<string, Array<string>>(Fs.readdir)(path)
-const open = (path: string, flags: string): Promise<number> => promisify<string, string, number>(Fs.open)(path, flags)
-const close = (descriptor: number): Promise<void> => promisify(Fs.close)(descriptor)
-const fsync = (descriptor: number): Promise<void> => promisify(Fs.fsync)(descriptor)
-const fdatasync = (descriptor: number): Promise<void> => promisify(Fs.fdatasync)(descriptor)
+const readdir = (path: string): Promise<Array<string>> => answer((callback) => Fs.readdir(path, callback))
+const open = (path: string, flags: string): Promise<number> => answer((callback) => Fs.open(path, flags, callback))
+const close = (descriptor: number): Promise<void> => answer((callback) => Fs.close(descriptor, callback))
+const fsync = (descriptor: number): Promise<void> => answer((callback) => Fs.fsync(descriptor, callback))
+const fdatasync = (descriptor: number): Promise<void> => answer((callback) => Fs.fdatasync(descriptor, callback))
+
+/** Settles when the callback has come. */
+const answer = <A = void>(call: (callback: (error: Error | null | undefined, value: A) => void) => void): Promise<A> =>
+  new Promise((resolve, reject) => {
+    call((error, value) => (error ? reject(error) : resolve(value)))
+  })
