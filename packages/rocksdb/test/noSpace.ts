@@ -25,6 +25,9 @@ export const suite = (engine: string): void => {
         assert.strictEqual(seen.stillFull, "NoSpace")
         assert.isAbove(seen.beforeRoom, 10)
         assert.strictEqual(seen.readable, seen.beforeRoom)
+        // What is refused for want of room is no reason to open the directory anew.
+        assert.strictEqual(seen.refusedMeanwhile, "NoSpace")
+        assert.strictEqual(seen.kept, seen.beforeRoom)
         assert.strictEqual(seen.freed, "ok")
         assert.strictEqual(seen.again, "ok")
         assert.strictEqual(seen.acknowledged, seen.beforeRoom + 2)

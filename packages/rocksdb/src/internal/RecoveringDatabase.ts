@@ -3,16 +3,19 @@
  *
  * RocksDB answers every write with the same error once one has found no space,
  * until it resumes by itself, which it does not on a small device; and neither
- * binding has its `DB::Resume`. So a write that is refused again opens the
- * directory anew, if the device has the room that this needs.
+ * binding has its `DB::Resume`. So a write that is refused looks whether there
+ * is room by now, for itself and for what follows, and if so opens the directory
+ * anew and tries once more. Also the first one: RocksDB may have found the disk
+ * full long before, in the background.
  *
- * - Until then writes fail at once, and reads go on.
+ * - Where there is no room writes fail at once, and reads and cursors go on.
  * - While the directory is opened anew, operations wait; a cursor that was open
  *   fails, because the snapshot that it read is gone.
  * - Where that fails, the directory is opened for reading, and the next write
  *   tries once more. Where that fails too, the next operation does.
  */
 import * as Effect from "effect/Effect"
+import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import type * as Engine from "../Engine.ts"
@@ -50,12 +53,20 @@ class RecoveringDatabase implements Engine.Database {
   getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
     this.use((native) => native.getMany(keys))
 
-  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> =>
-    this.#change(async (native) => {
-      await native.write(operations, sync)
-      // A compaction may succeed where no write does yet.
-      this.#full = undefined
-    })
+  write = async (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+    try {
+      await this.#write(operations, sync)
+    } catch (cause) {
+      if (this.#isNoSpace(cause)) this.#full ??= cause
+      // What is open for reading alone refuses with an error of its own.
+      const full = this.#full
+      if (full === undefined) throw cause
+      if (!(await hasRoom(this.#path, sizeOf(operations)))) throw full
+      await this.#recover()
+      if (this.#full !== undefined) throw this.#full
+      await this.#write(operations, sync)
+    }
+  }
 
   // What has no room for a compaction may have some for a write, and is not worth its streams.
   compact = (interval: Engine.Interval): Promise<void> => this.use((native) => native.compact(interval))
@@ -82,26 +93,16 @@ class RecoveringDatabase implements Engine.Database {
     return this.#count(this.#native, run)
   }
 
-  /** Runs something that a full disk keeps from working: again, with the directory opened anew, if there is room by now. */
-  async #change(run: (native: Engine.Database) => Promise<void>): Promise<void> {
-    const wasFull = this.#full !== undefined
-    try {
-      await this.use(run)
-    } catch (cause) {
-      if (!wasFull || this.#full === undefined) throw cause
-      await this.#recover()
-      if (this.#full !== undefined) throw this.#full
-      await this.use(run)
-    }
+  async #write(operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> {
+    await this.use((native) => native.write(operations, sync))
+    // A compaction may succeed where no write does yet.
+    this.#full = undefined
   }
 
   async #count<A>(native: Engine.Database, run: (native: Engine.Database) => Promise<A>): Promise<A> {
     this.#inFlight += 1
     try {
       return await run(native)
-    } catch (cause) {
-      if (this.#isNoSpace(cause)) this.#full ??= cause
-      throw cause
     } finally {
       this.#inFlight -= 1
       if (this.#inFlight === 0) this.#idle?.()
@@ -116,7 +117,6 @@ class RecoveringDatabase implements Engine.Database {
   }
 
   async #reopen(): Promise<void> {
-    if (this.#native !== undefined && !(await hasRoom(this.#path))) return
     const full = this.#full
     // RocksDB has resumed meanwhile: a write that was in flight has succeeded.
     if (this.#native !== undefined && full === undefined) return
@@ -180,19 +180,41 @@ class RecoveringCursor implements Engine.Cursor {
 }
 
 /**
- * Whether the directory can be opened anew: that flushes what the log files hold, and creates some small files. What
- * RocksDB has reserved for a file and not filled comes back when it closes.
+ * Whether the directory can be opened anew and then take a write of so many bytes: the open flushes what the log files
+ * hold, and creates some small files. What RocksDB has reserved for a file and not filled comes back when it closes.
  */
-const hasRoom = async (path: string): Promise<boolean> => {
+const hasRoom = async (path: string, size: number): Promise<boolean> => {
   const { bavail, bsize } = await Fs.statfs(path)
-  let room = bavail * bsize - smallFilesSize
+  let room = bavail * bsize - smallFilesSize - size
   for (const name of await Fs.readdir(path)) {
-    const { blocks, size } = await Fs.stat(Path.join(path, name))
-    room += Math.max(0, blocks * statBlockSize - size)
-    if (name.endsWith(".log")) room -= size
+    const stat = await statIfThere(Path.join(path, name))
+    if (stat === undefined) continue
+    room += Math.max(0, stat.blocks * statBlockSize - stat.size)
+    if (name.endsWith(".log")) room -= stat.size
   }
   return room >= 0
 }
+
+/** RocksDB removes files meanwhile. */
+const statIfThere = (file: string): Promise<Stats | undefined> =>
+  Fs.stat(file).catch((cause) => {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    throw cause
+  })
+
+/** What a batch takes up in a log file, in bytes. */
+const sizeOf = (operations: ReadonlyArray<Engine.Operation>): number => {
+  let size = 0
+  for (const operation of operations) {
+    size += recordOverhead
+    if (operation.type === "removeRange") size += operation.gte.length + operation.lt.length
+    else size += operation.key.length + (operation.type === "put" ? operation.value.length : 0)
+  }
+  return size
+}
+
+/** The lengths of a key and of a value, and what kind of record it is; in bytes, and not less. */
+const recordOverhead = 16
 
 /** In bytes. */
 const smallFilesSize = 1024 * 1024
