@@ -9,23 +9,9 @@ import * as Directory from "./Directory.ts"
 import * as Process from "./Process.ts"
 import type { Random } from "./Random.ts"
 
-/** Where campaigns with bookies work: directories, and compiled programs, which makes each start twice as fast. */
-export interface Room {
-  readonly path: string
-  readonly env: Readonly<Record<string, string>>
-}
-
-/**
- * Makes a room in which a program has been compiled: on the disk, or in memory, where a sync takes no time, so that
- * many more rounds fit in a minute.
- */
-export const room = (program: string, where: "disk" | "memory"): Effect.Effect<Room, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const path = yield* where === "memory" && Fs.existsSync(memory) ? inMemory : Directory.temporary
-    const env = { NODE_COMPILE_CACHE: Path.join(path, "compiled") }
-    yield* Process.run(Process.program(program), { env })
-    return { path, env }
-  })
+/** A directory for bookies: on the disk, or in memory, where a sync takes no time and more rounds fit in a minute. */
+export const room = (where: "disk" | "memory"): Effect.Effect<string, never, Scope.Scope> =>
+  where === "memory" && Fs.existsSync(memory) ? inMemory : Directory.temporary
 
 /** A file system in memory that Linux has mounted. */
 const memory = "/dev/shm"
@@ -44,18 +30,13 @@ export interface Moment {
 /** A moment: mostly while it works, sometimes while it starts, and recovers what the one before it left. */
 export const moment = (random: Random, millis: number): Moment =>
   random.oneIn(8)
-    ? { from: "start", millis: 150 + random.below(400) }
+    ? { from: "start", millis: 60 + random.below(150) }
     : { from: "first line", millis: random.below(millis) }
 
 /** Starts a program and kills it; answers how it ended. */
-export const killed = (
-  { env }: Room,
-  { from, millis }: Moment,
-  program: string,
-  ...args: ReadonlyArray<string>
-): Effect.Effect<Process.Ended> =>
+export const killed = ({ from, millis }: Moment, program: Process.Command): Effect.Effect<Process.Ended> =>
   Effect.gen(function* () {
-    const child = yield* Process.start(Process.program(program, ...args), { env })
+    const child = yield* Process.start(program)
     if (from === "first line") yield* child.printed("\n")
     yield* Effect.sleep(millis)
     yield* child.kill("SIGKILL")

@@ -5,10 +5,11 @@
  */
 import { EntryLocationIndex } from "@effect-bookie/entry-location-index"
 import { EntryLog, type EntryLogError } from "@effect-bookie/entry-log"
-import { NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Path from "node:path"
+import * as ThisEngine from "./ThisEngine.ts"
 import * as Workload from "./Workload.ts"
 
 /** For entries, as `ledger:entry`, the number of the operation that wrote them. */
@@ -35,7 +36,7 @@ export const keyOf = (ledgerId: bigint, entryId: bigint): string => `${ledgerId}
 
 type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
 
-/** Reads everything. */
+/** Reads everything, with the engine of this process. */
 export const inspect = (seed: number, directory: string): Effect.Effect<Inspection, Failure> =>
   Effect.gen(function* () {
     const problems: Array<string> = []
@@ -45,7 +46,7 @@ export const inspect = (seed: number, directory: string): Effect.Effect<Inspecti
       Effect.provideService(EntryLocationIndex.make(), RocksDB.RocksDB, database)
     )
     return { index: yield* walk(seed, index, log, scanned.byLocation, problems), logs: scanned.logs, problems }
-  }).pipe(Effect.scoped, Effect.provide(NativeEngine.layer))
+  }).pipe(Effect.scoped, Effect.provide(ThisEngine.layer))
 
 interface Scanned {
   readonly logs: Map<string, number>

@@ -8,7 +8,8 @@
  * checksums: there, zeros pass for an entry, and only its payload can tell.) A
  * name that was made since its directory
  * was last synced may be gone. Names that RocksDB makes, and the files that it
- * syncs by itself, are there as they are.
+ * syncs by itself, are there as they are: on the Level engine these are the
+ * write-ahead logs too.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -54,13 +55,17 @@ export class Synced {
 /** What is lost: everything that may be, or some of it. */
 export type Severity = "all" | "some"
 
-/** Copies what is left of a directory, which itself stays, and answers what was lost. */
+/**
+ * Copies what is left of a directory, which itself stays, and answers what was lost. `syncsOwnWal`: the engine syncs its
+ * write-ahead log where nobody sees it.
+ */
 export const lose = (
   random: Random,
   severity: Severity,
   synced: Synced,
   source: string,
-  target: string
+  target: string,
+  syncsOwnWal: boolean
 ): ReadonlyArray<string> => {
   const lost: Array<string> = []
   const isLost = (): boolean => severity === "all" || random.oneIn(2)
@@ -70,7 +75,9 @@ export const lose = (
     for (const name of Fs.readdirSync(from)) {
       const path = Path.join(from, name)
       const stat = Fs.statSync(path)
-      const isOurs = stat.isDirectory() || name.endsWith(".log") || name === "lastId"
+      const isWal = /^\d{6}\.log$/.test(name)
+      const isLog = name.endsWith(".log") && !(isWal && syncsOwnWal)
+      const isOurs = stat.isDirectory() || isLog || name === "lastId"
       if (isOurs && !synced.hasName(directory, name) && isLost()) {
         lost.push(`the name ${path}`)
       } else if (stat.isDirectory()) {
@@ -78,10 +85,9 @@ export const lose = (
       } else {
         Fs.copyFileSync(path, Path.join(to, name))
         const size = synced.size(stat.ino)
-        if (!name.endsWith(".log") || size >= stat.size || !isLost()) continue
+        if (!isLog || size >= stat.size || !isLost()) continue
         lost.push(`${path} from byte ${size} of ${stat.size}`)
         Fs.truncateSync(Path.join(to, name), severity === "all" ? size : size + random.below(stat.size - size))
-        const isWal = /^\d{6}\.log$/.test(name)
         if (isWal && severity === "some" && random.oneIn(2)) Fs.truncateSync(Path.join(to, name), stat.size)
       }
     }

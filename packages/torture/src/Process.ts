@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import * as Path from "node:path"
+import * as Programs from "./Programs.ts"
 
 /** How a process ended. */
 export interface Ended {
@@ -29,39 +29,40 @@ export interface Running {
 
 /** How to run a process. */
 export interface Options {
-  /** How long it may run. Default: 60 seconds. */
+  /** How long it may run. Default: ten minutes; it only ends what hangs. */
   readonly seconds?: number | undefined
   /** On top of the environment of this process. */
   readonly env?: Readonly<Record<string, string>> | undefined
 }
 
-/** A command and its arguments. */
-export type Command = readonly [file: string, ...args: ReadonlyArray<string>]
+/** What to run. */
+export interface Command {
+  readonly argv: readonly [file: string, ...args: ReadonlyArray<string>]
+  /** On top of the environment of this process. */
+  readonly env?: Readonly<Record<string, string>> | undefined
+}
 
 /** Runs a program of ./programs with the Node of this process. */
-export const program = (name: string, ...args: ReadonlyArray<string>): Command => [
-  process.execPath,
-  "--expose-gc",
-  Path.join(import.meta.dirname, "programs", `${name}.ts`),
-  ...args
-]
+export const program = (name: string, ...args: ReadonlyArray<string>): Command => ({
+  argv: [process.execPath, "--expose-gc", Programs.file(name), ...args]
+})
 
 /** Runs a command that finds a file system of its own, of a size such as "24m", at a directory. */
-export const onSmallDisk = (size: string, directory: string, command: Command): Command =>
-  inNamespace(`mount -t tmpfs -o size=${size} tmpfs "$1" && shift && exec "$@"`, [directory, ...command])
+export const onSmallDisk = (size: string, directory: string, { argv, env }: Command): Command => ({
+  argv: [
+    "unshare",
+    "-rm",
+    "sh",
+    "-c",
+    `mount -t tmpfs -o size=${size} tmpfs "$1" && shift && exec "$@"`,
+    "sh",
+    directory,
+    ...argv
+  ],
+  env
+})
 
-/** Runs a script of `sh` in a mount namespace of its own, as root of it. */
-export const inNamespace = (script: string, args: ReadonlyArray<string>): Command => [
-  "unshare",
-  "-rm",
-  "sh",
-  "-c",
-  script,
-  "sh",
-  ...args
-]
-
-/** Whether this system lets {@link inNamespace} mount file systems. */
+/** Whether this system lets {@link onSmallDisk} mount file systems. */
 export const canMount = (): boolean =>
   spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0
 
@@ -93,8 +94,12 @@ class Process implements Running {
   #hung = false
   #watchers: Array<() => void> = []
 
-  constructor([file, ...args]: Command, { env, seconds = 60 }: Options) {
-    this.#child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } })
+  constructor(command: Command, { env, seconds = 600 }: Options) {
+    const [file, ...args] = command.argv
+    this.#child = spawn(file, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...command.env, ...env }
+    })
     this.pid = this.#child.pid
     this.#child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
       this.#stdout += chunk

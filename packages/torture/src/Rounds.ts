@@ -25,3 +25,22 @@ export const repeat = <R>(
     }
     return done
   })
+
+/**
+ * The same in lanes that work at a time, each on every so manieth round; a lane whose round answers false stops alone.
+ * Answers how many rounds were done.
+ */
+export const repeatInLanes = <R>(
+  settings: Settings,
+  lanes: number,
+  count: number,
+  round: (number: number) => Effect.Effect<boolean, never, R>
+): Effect.Effect<number, never, R> =>
+  Effect.map(
+    Effect.forEach(
+      Array.from({ length: lanes }, (_, lane) => lane),
+      (lane) => repeat(settings, count / lanes, (number) => round(number * lanes + lane)),
+      { concurrency: "unbounded" }
+    ),
+    (done) => done.reduce((sum, rounds) => sum + rounds, 0)
+  )

@@ -7,6 +7,7 @@ import { EntryLog } from "@effect-bookie/entry-log"
 import { Lifecycle, PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as ThisEngine from "./ThisEngine.ts"
 
 /** How to open them. */
 export interface Options {
@@ -25,7 +26,8 @@ export const directories = (directory: string) => ({ index: `${directory}/index`
 export const layer = ({ database, directory, index, logs, onRelease }: Options) =>
   Layer.mergeAll(EntryLocationMetrics.layer, PropertyGauge.layerAll).pipe(
     Layer.provideMerge(EntryLocationIndex.layer(index)),
-    Layer.provideMerge(RocksDB.layer({ ...database, path: directories(directory).index })),
+    Layer.provideMerge(RocksDB.layerWithoutEngine({ ...database, path: directories(directory).index })),
+    Layer.provide(ThisEngine.layer),
     Layer.provide(
       Lifecycle.layer(({ _tag, resource }) =>
         Effect.sync(() => {

@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Campaign, Outcome, Settings } from "./Campaign.ts"
 import { campaigns } from "./campaigns/index.ts"
+import * as Programs from "./Programs.ts"
 
 class Found extends Data.TaggedError("Found")<{ readonly message: string }> {}
 
@@ -32,6 +33,7 @@ const torture = Command.make(
     quick: Flag.Boolean("quick").pipe(Flag.withDescription("A short run of each, as on CI"), Flag.withDefault(false))
   },
   Effect.fnUntraced(function* ({ hours, names, quick, seed }) {
+    const start = Date.now()
     const chosen = campaigns.filter(({ name }) => names.length === 0 || names.includes(name))
     const settings: Settings = {
       seed: Option.getOrElse(seed, () => Math.floor(Math.random() * 0x7fff_ffff)),
@@ -39,10 +41,12 @@ const torture = Command.make(
       extraSeconds: (hours * 3600) / chosen.length
     }
     let found = 0
+    yield* Programs.bundle
     for (const campaign of chosen) found += yield* report(campaign, settings)
     if (found > 0) return yield* new Found({ message: `${found} findings` })
-    return yield* Console.log(`${chosen.length} campaigns passed, 0 failed`)
-  })
+    const minutes = ((Date.now() - start) / 60_000).toFixed(1)
+    return yield* Console.log(`${chosen.length} campaigns passed in ${minutes} minutes, 0 failed`)
+  }, Effect.scoped)
 ).pipe(Command.withDescription("Tries to lose an entry, to crash the process, or to hang it"))
 
 const report = Effect.fnUntraced(function* (campaign: Campaign, settings: Settings) {

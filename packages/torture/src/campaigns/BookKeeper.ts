@@ -40,9 +40,10 @@ const run = Effect.fnUntraced(function* (settings: Settings): Effect.fn.Return<O
   yield* repeat(settings, seeds / seedsPerRun, (round) =>
     Effect.gen(function* () {
       const seed = first + round * seedsPerRun
-      const ended = yield* Process.run([process.execPath, program, "--seed", String(seed), "--seeds", String(asked)], {
-        seconds: 600
-      })
+      const ended = yield* Process.run(
+        { argv: [process.execPath, program, "--seed", String(seed), "--seeds", String(asked)] },
+        { seconds: 600 }
+      )
       if (ended.code === missing) unavailable = ended.stderr.trim()
       else if (ended.code !== 0) findings.add(Process.describe(ended))
       else done += asked

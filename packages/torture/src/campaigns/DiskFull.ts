@@ -19,7 +19,7 @@ export const diskFull: Campaign = {
         return yield* new Unavailable({ message: "this system does not let us mount a file system of our own" })
       }
       const reports: Array<Report.Report> = []
-      yield* Rounds.repeat(settings, 10, (round) =>
+      yield* Rounds.repeatInLanes(settings, 2, 10, (round) =>
         Effect.map(fill(settings.seed + round), (report) => {
           reports.push(report)
           return report.found.length === 0
@@ -40,7 +40,7 @@ const fill = (seed: number): Effect.Effect<Report.Report> =>
   Effect.gen(function* () {
     const directory = yield* Directory.temporary
     const program = Process.program("disk-full", directory, String(seed))
-    const ended = yield* Process.run(Process.onSmallDisk("32m", directory, program), { seconds: 180 })
+    const ended = yield* Process.run(Process.onSmallDisk("32m", directory, program), { seconds: 900 })
     const report = Report.read(ended)
     return { ...report, found: report.found.map((finding) => `disk of seed ${seed}: ${finding}`) }
   }).pipe(Effect.scoped)

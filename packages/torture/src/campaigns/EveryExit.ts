@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Campaign } from "../Campaign.ts"
 import * as Directory from "../Directory.ts"
+import * as Engines from "../Engines.ts"
 import { Findings } from "../Findings.ts"
 import * as Process from "../Process.ts"
 import * as Random from "../Random.ts"
@@ -42,26 +43,28 @@ export const everyExit: Campaign = {
       const random = Random.make(settings.seed)
       const findings = new Findings()
       const figures = { exits: 0, entries: 0 }
+      const engines = Engines.all()
       yield* Rounds.repeat(settings, 4, () =>
         Effect.gen(function* () {
-          const exits = ways.map((way) => choose(way, random))
+          const exits = engines.flatMap((engine) => ways.map((way) => choose(engine, way, random)))
           const entries = yield* Effect.forEach(exits, (exit) => run(exit, findings), { concurrency: 2 })
           for (const count of entries) figures.entries += count
           figures.exits += exits.length
           return findings.none
         })
       )
-      return {
+      return Engines.withAbsence({
         did:
-          `${figures.exits} processes ended in ${ways.length} ways, ${figures.entries.toLocaleString("en")} entries ` +
-          "read back, every acknowledged one among them",
+          `${figures.exits} processes ended in ${ways.length} ways on ${engines.map(({ name }) => name).join(" and ")}, ` +
+          `${figures.entries.toLocaleString("en")} entries read back, every acknowledged one among them`,
         found: findings.all
-      }
+      })
     })
 }
 
 /** A process to be ended, and all that chance decides about it. */
 interface Exit {
+  readonly engine: Engines.Engine
   readonly way: Way
   readonly durability: string
   readonly batches: number
@@ -69,7 +72,8 @@ interface Exit {
   readonly pauseMillis: number
 }
 
-const choose = (way: Way, random: Random.Random): Exit => ({
+const choose = (engine: Engines.Engine, way: Way, random: Random.Random): Exit => ({
+  engine,
   way,
   durability: random.pick(["sync", "buffered"]),
   batches: 1 + random.below(60),
@@ -78,10 +82,13 @@ const choose = (way: Way, random: Random.Random): Exit => ({
 })
 
 /** Ends a process, and answers how many entries it has left. */
-const run = ({ batches, delayMillis, durability, pauseMillis, way }: Exit, findings: Findings): Effect.Effect<number> =>
+const run = (
+  { batches, delayMillis, durability, engine, pauseMillis, way }: Exit,
+  findings: Findings
+): Effect.Effect<number> =>
   Effect.gen(function* () {
     const directory = yield* Directory.temporary
-    const program = Process.program("exit", way.name, directory, String(batches), durability)
+    const program = engine.program("watched-exit", way.name, directory, String(batches), durability)
     const ended = yield* Effect.scoped(
       Effect.gen(function* () {
         const child = yield* Process.start(program)
@@ -94,7 +101,7 @@ const run = ({ batches, delayMillis, durability, pauseMillis, way }: Exit, findi
         return yield* child.ended
       })
     )
-    const note = (finding: string) => findings.add(`${way.name}, ${durability}: ${finding}`)
+    const note = (finding: string) => findings.add(`${engine.name}, ${way.name}, ${durability}: ${finding}`)
     if (!way.endsWith(ended)) note(Process.describe(ended))
     if (way.isOrderly) {
       const problem = Stack.problemOf(lineOf(ended, "released").split(","))
@@ -102,7 +109,7 @@ const run = ({ batches, delayMillis, durability, pauseMillis, way }: Exit, findi
       const unsynced = lineOf(ended, "unsynced")
       if (unsynced !== "") note(`not on disk after an orderly end: ${unsynced}`)
     }
-    const verify = Process.program("verify-exit", directory, JSON.stringify([...acknowledgedBy(ended)]))
+    const verify = engine.program("verify-exit", directory, JSON.stringify([...acknowledgedBy(ended)]))
     const report = Report.read(yield* Process.run(verify))
     report.found.forEach(note)
     return report.figures["entries"] ?? 0

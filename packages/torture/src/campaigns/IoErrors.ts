@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import type { Campaign } from "../Campaign.ts"
 import * as Directory from "../Directory.ts"
+import * as Engines from "../Engines.ts"
 import * as Process from "../Process.ts"
 import * as Report from "../Report.ts"
 import * as Rounds from "../Rounds.ts"
@@ -19,42 +20,46 @@ export const ioErrors: Campaign = {
   run: (settings) =>
     Effect.gen(function* () {
       const reports: Array<Report.Report> = []
+      const engines = Engines.all()
       const possible = troubles.filter(({ needsMount }) => !needsMount || Process.canMount())
       const rounds = yield* Rounds.repeat(settings, 4, (round) =>
         Effect.gen(function* () {
-          const found = yield* Effect.forEach(possible, (kind) => suffer(kind, settings.seed + round), {
-            concurrency: 2
-          })
+          const found = yield* Effect.forEach(
+            engines.flatMap((engine) => possible.map((kind) => ({ engine, kind }))),
+            ({ engine, kind }) => suffer(engine, kind, settings.seed + round),
+            { concurrency: 2 }
+          )
           reports.push(...found)
           return Report.findings(found).length === 0
         })
       )
       const total = (figure: string) => Report.sum(reports, figure).toLocaleString("en")
-      return {
+      return Engines.withAbsence({
         did:
-          `${rounds} times ${possible.length} troubles: ${total("acknowledged")} entries acknowledged, ` +
+          `${rounds} times ${possible.length} troubles on ${engines.map(({ name }) => name).join(" and ")}: ${total("acknowledged")} entries acknowledged, ` +
           `${total("refused")} operations refused, ${total("read")} reads, ${total("failedCloses")} closes that said so`,
         found: Report.findings(reports)
-      }
+      })
     })
 }
 
-const suffer = ({ name, needsMount }: Kind, seed: number): Effect.Effect<Report.Report> =>
+const suffer = (engine: Engines.Engine, { name, needsMount }: Kind, seed: number): Effect.Effect<Report.Report> =>
   Effect.gen(function* () {
     const directory = yield* Directory.temporary
-    const program = Process.program("io-errors", name, directory, String(seed))
+    const program = engine.program("io-errors", name, directory, String(seed))
     const ended = yield* Process.run(
       needsMount ? Process.onSmallDisk("64m", directory, program) : asOrdinaryUser(directory, program)
     )
     const report = Report.read(ended)
-    return { ...report, found: report.found.map((finding) => `${name}, seed ${seed}: ${finding}`) }
+    return { ...report, found: report.found.map((finding) => `${engine.name}, ${name}, seed ${seed}: ${finding}`) }
   }).pipe(Effect.scoped)
 
 /** Root may write where nobody may. */
 const asOrdinaryUser = (directory: string, command: Process.Command): Process.Command => {
   if (process.getuid?.() !== 0) return command
   Fs.chownSync(directory, nobody, nobody)
-  return ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", ...command]
+  const { argv, env } = command
+  return { argv: ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", ...argv], env }
 }
 
 const nobody = 65_534

@@ -44,5 +44,5 @@ const measure = (seed: number, turns: number): Effect.Effect<Report.Report> =>
   Effect.gen(function* () {
     const directory = yield* Directory.temporary
     const program = Process.program("last-entry", directory, String(seed), String(deleted), String(turns))
-    return Report.read(yield* Process.run(program, { seconds: 300 }))
+    return Report.read(yield* Process.run(program, { seconds: 900 }))
   }).pipe(Effect.scoped)

@@ -15,24 +15,24 @@ import { repeat } from "../Rounds.ts"
 export const lyingInput: Campaign = {
   name: "lying-input",
   promise: "Ids out of range, sizes, names, headers and maps that lie get a typed error, in bounded memory.",
-  run: (settings) => Effect.scoped(Effect.flatMap(Bookie.room("lying-input", "memory"), (room) => run(settings, room)))
+  run: (settings) => Effect.scoped(Effect.flatMap(Bookie.room("memory"), (room) => run(settings, room)))
 }
 
 /** How many ledgers one log has. */
 const ledgers = 1_000_000
 
-const run = (settings: Settings, room: Bookie.Room): Effect.Effect<Outcome> =>
+const run = (settings: Settings, room: string): Effect.Effect<Outcome> =>
   Effect.gen(function* () {
     const findings = new Findings()
     let lies = 0
     const count = Math.round(ledgers * Math.min(1, settings.scale))
     yield* repeat({ ...settings, scale: 1 }, 1, (round) =>
       Effect.gen(function* () {
-        const directory = Path.join(room.path, String(round))
+        const directory = Path.join(room, String(round))
         Fs.mkdirSync(directory)
         const ended = yield* Process.run(
           Process.program("lying-input", directory, String(settings.seed + round), String(count)),
-          { env: { ...room.env, NODE_OPTIONS: "--max-old-space-size=512" }, seconds: 180 }
+          { env: { NODE_OPTIONS: "--max-old-space-size=512" }, seconds: 180 }
         )
         Fs.rmSync(directory, { recursive: true })
         const lines = ended.stdout.split("\n")

@@ -8,6 +8,12 @@ import * as Directory from "../Directory.ts"
 import * as Process from "../Process.ts"
 import * as Report from "../Report.ts"
 
+/** How many entries are added. */
+const entries = 5_000_000
+
+/** In seconds; it only ends what hangs. */
+const deadline = 900
+
 /** The campaign. */
 export const memory: Campaign = {
   name: "memory",
@@ -15,17 +21,17 @@ export const memory: Campaign = {
     "Queues and caches are bounded: memory stays flat under slow readers and fast writers, and nothing is dropped",
   run: ({ extraSeconds, scale, seed }) =>
     Effect.gen(function* () {
-      const seconds = Math.max(4, Math.round(40 * scale)) + extraSeconds
+      const count = Math.round(entries * Math.max(0.08, scale))
       const directory = yield* Directory.temporary
-      const program = Process.program("memory", directory, String(seed), String(seconds))
+      const program = Process.program("memory", directory, String(seed), String(count), String(extraSeconds))
       const report = Report.read(
-        yield* Process.run(program, { seconds: 120 + 2 * seconds, env: { MALLOC_ARENA_MAX: "2" } })
+        yield* Process.run(program, { seconds: deadline + 2 * extraSeconds, env: { MALLOC_ARENA_MAX: "2" } })
       )
       const figure = (name: string) => (report.figures[name] ?? 0).toLocaleString("en")
       const mebibytes = (name: string) => `${((report.figures[name] ?? 0) / 1024 / 1024).toFixed(1)} MiB`
       return {
         did:
-          `${seconds} s, ${figure("added")} entries added, ${figure("deleted")} ledgers deleted, ${figure("read")} ` +
+          `${figure("added")} entries added, ${figure("deleted")} ledgers deleted, ${figure("read")} ` +
           `entries read slowly, ${figure("looked")} lookups: heap ${mebibytes("heap")} (${mebibytes("heapGrowth")} more ` +
           `than before), resident ${mebibytes("resident")} (${mebibytes("residentGrowth")} more)`,
         found: report.found

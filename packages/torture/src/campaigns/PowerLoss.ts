@@ -7,9 +7,11 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Bookie from "../Bookie.ts"
 import { type Campaign, type Outcome, type Settings, Unavailable } from "../Campaign.ts"
+import * as Engines from "../Engines.ts"
 import { Expectation, progressOf } from "../Expectation.ts"
 import { Findings } from "../Findings.ts"
-import { inspect, logsIn } from "../Inspection.ts"
+import { logsIn } from "../Inspection.ts"
+import { inspectOn } from "../Inspector.ts"
 import * as PowerLoss from "../PowerLoss.ts"
 import * as Process from "../Process.ts"
 import * as Random from "../Random.ts"
@@ -22,18 +24,17 @@ export const powerLoss: Campaign = {
     "What was acknowledged with sync survives the loss of everything that was not synced, and the index never points past the logs.",
   run: (settings) =>
     process.platform === "linux"
-      ? Effect.scoped(Effect.flatMap(Bookie.room("recorded-bookie", "memory"), (room) => run(settings, room)))
+      ? Effect.scoped(
+          Effect.flatMap(Bookie.room("memory"), (room) => Effect.map(run(settings, room), Engines.withAbsence))
+        )
       : Effect.fail(new Unavailable({ message: "which file a descriptor is of is only known on Linux" }))
 }
 
-/** How often a bookie is killed; at two of three kills, the power is lost too. */
-const kills = 160
+/** How often a bookie is killed in each lane; at two of three kills, the power is lost too. */
+const kills = 80
 
 /** How often a bookie goes on with its directory before the next one begins with an empty one. */
 const killsPerDirectory = 8
-
-/** How many bookies work at a time. */
-const lanes = 2
 
 /** In milliseconds. */
 const longestLife = 300
@@ -44,31 +45,33 @@ interface Totals {
   acknowledged: number
 }
 
-const run = (settings: Settings, room: Bookie.Room): Effect.Effect<Outcome> =>
+const run = (settings: Settings, room: string): Effect.Effect<Outcome> =>
   Effect.gen(function* () {
     const findings = new Findings()
+    const level = Engines.level()
+    const lanes = [Engines.native, Engines.native, ...(level === undefined ? [] : [level])]
     const totals: Totals = { losses: 0, lost: 0, acknowledged: 0 }
     const done = yield* Effect.forEach(
-      Array.from({ length: lanes }, (_, lane) => lane),
-      (lane) => {
-        const random = Random.make(settings.seed * lanes + lane)
+      lanes,
+      (engine, lane) => {
+        const random = Random.make(settings.seed * lanes.length + lane)
         let bookie = begin(random, room, lane)
-        return repeat(settings, kills / lanes, (round) =>
+        return repeat(settings, kills, (round) =>
           Effect.gen(function* () {
             if (round > 0 && round % killsPerDirectory === 0) {
               Fs.rmSync(bookie.directory, { recursive: true, force: true })
               bookie = begin(random, room, lane)
             }
-            yield* killOnce(random, room, bookie, findings, totals)
+            yield* killOnce(engine, random, bookie, findings, totals)
             return findings.none
           })
         )
       },
       { concurrency: "unbounded" }
     )
-    const rounds = done.reduce((sum, rounds) => sum + rounds, 0)
+    const rounds = lanes.map(({ name }, lane) => `${done[lane]} on ${name}`)
     return {
-      did: `${rounds} kills and ${totals.losses} power losses, ${totals.acknowledged} acknowledged writes, ${totals.lost} unsynced tails and names lost`,
+      did: `kills: ${rounds.join(", ")}; among them ${totals.losses} power losses, ${totals.acknowledged} acknowledged writes, ${totals.lost} unsynced tails and names lost`,
       found: findings.all
     }
   })
@@ -80,16 +83,16 @@ interface Directory {
   synced: PowerLoss.Synced
 }
 
-const begin = (random: Random.Random, room: Bookie.Room, lane: number): Directory => {
+const begin = (random: Random.Random, room: string, lane: number): Directory => {
   const seed = random.below(1_000_000)
-  const directory = Path.join(room.path, `${lane}-${seed}`)
+  const directory = Path.join(room, `${lane}-${seed}`)
   Fs.mkdirSync(directory)
   return { seed, directory, expectation: new Expectation(seed), synced: new PowerLoss.Synced() }
 }
 
 const killOnce = Effect.fnUntraced(function* (
+  engine: Engines.Engine,
   random: Random.Random,
-  room: Bookie.Room,
   bookie: Directory,
   findings: Findings,
   totals: Totals
@@ -97,17 +100,24 @@ const killOnce = Effect.fnUntraced(function* (
   const { directory, expectation, seed } = bookie
   const first = expectation.next
   const moment = Bookie.moment(random, longestLife)
-  const ended = yield* Bookie.killed(room, moment, "recorded-bookie", directory, String(seed), String(first))
+  const ended = yield* Bookie.killed(moment, engine.program("recorded-bookie", directory, String(seed), String(first)))
   if (ended.signal !== "SIGKILL" || ended.hung) return findings.add(`seed ${seed}: it ${Process.describe(ended)}`)
   bookie.synced.read(ended.stdout)
   const progress = progressOf(ended.stdout, first)
   totals.acknowledged += progress.count
 
   const copy = `${directory}-copy`
-  let where = `seed ${seed}, killed ${moment.millis} ms after its ${moment.from}, from operation ${first}`
+  let where = `${engine.name}, seed ${seed}, killed ${moment.millis} ms after its ${moment.from}, from operation ${first}`
   const isLoss = !random.oneIn(3)
   if (isLoss) {
-    const lost = PowerLoss.lose(random, random.pick(["all", "all", "some"]), bookie.synced, directory, copy)
+    const lost = PowerLoss.lose(
+      random,
+      random.pick(["all", "all", "some"]),
+      bookie.synced,
+      directory,
+      copy,
+      engine !== Engines.native
+    )
     totals.losses += 1
     totals.lost += lost.length
     where += `, lost ${lost.join(" and ")}`
@@ -120,7 +130,7 @@ const killOnce = Effect.fnUntraced(function* (
     Fs.cpSync(directory, copy, { recursive: true })
   }
   if (Fs.existsSync(logsIn(copy)) || progress.count > 0) {
-    const found = yield* Effect.result(inspect(seed, copy))
+    const found = yield* Effect.result(inspectOn(engine, seed, copy))
     if (found._tag === "Failure") return findings.add(`${where}: ${found.failure.message}`)
     for (const problem of found.success.problems) findings.add(`${where}: ${problem}`)
     const problem = expectation.follow(progress, found.success, isLoss ? "power loss" : "kill")

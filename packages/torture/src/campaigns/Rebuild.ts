@@ -25,7 +25,7 @@ export const rebuild: Campaign = {
   name: "rebuild",
   promise:
     "A rebuild that is killed leaves the old index or the new one, whole, and nothing that the next one does not remove.",
-  run: (settings) => Effect.scoped(Effect.flatMap(Bookie.room("rebuilder", "memory"), (room) => run(settings, room)))
+  run: (settings) => Effect.scoped(Effect.flatMap(Bookie.room("memory"), (room) => run(settings, room)))
 }
 
 const kills = 100
@@ -45,7 +45,7 @@ interface Totals {
   cleared: number
 }
 
-const run = (settings: Settings, room: Bookie.Room): Effect.Effect<CampaignOutcome> =>
+const run = (settings: Settings, room: string): Effect.Effect<CampaignOutcome> =>
   Effect.gen(function* () {
     const findings = new Findings()
     const totals: Totals = { older: 0, newer: 0, cleared: 0 }
@@ -53,12 +53,12 @@ const run = (settings: Settings, room: Bookie.Room): Effect.Effect<CampaignOutco
       Array.from({ length: lanes }, (_, lane) => lane),
       Effect.fnUntraced(function* (lane: number) {
         const random = Random.make(settings.seed * lanes + lane)
-        const directory = Path.join(room.path, String(lane))
+        const directory = Path.join(room, String(lane))
         const written = yield* Effect.orDie(Effect.scoped(write(directory)))
         yield* rebuildOnce(directory, BigInt(ledgers) - 1n, findings)
         let next = 0n
         return yield* repeat(settings, kills / lanes, () =>
-          Effect.map(killOnce(random, room, directory, next, written, findings, totals), (following) => {
+          Effect.map(killOnce(random, directory, next, written, findings, totals), (following) => {
             next = following
             return findings.none
           })
@@ -112,7 +112,6 @@ const rebuildOnce = Effect.fnUntraced(function* (directory: string, left: bigint
 /** Kills a rebuild, and answers the ledger that the next one is to leave out. */
 const killOnce = Effect.fnUntraced(function* (
   random: Random.Random,
-  room: Bookie.Room,
   directory: string,
   first: bigint,
   written: Subject.State,
@@ -120,8 +119,8 @@ const killOnce = Effect.fnUntraced(function* (
   totals: Totals
 ) {
   const { ended, when } = yield* random.oneIn(2)
-    ? killedAfter(random, room, directory, first)
-    : killedAtChange(random, room, directory, first)
+    ? killedAfter(random, directory, first)
+    : killedAtChange(random, directory, first)
   const lines = ended.stdout.split("\n").slice(0, -1)
   const underWay = BigInt(lines.findLast((line) => line.startsWith("begin"))?.slice("begin ".length) ?? first)
   const where = `killed ${when}, the rebuild without ledger ${underWay} under way`
@@ -160,29 +159,17 @@ const whatIsThere = Effect.fnUntraced(
   Effect.provide(NativeEngine.layer)
 )
 
-const killedAfter = Effect.fnUntraced(function* (
-  random: Random.Random,
-  room: Bookie.Room,
-  directory: string,
-  first: bigint
-) {
+const killedAfter = Effect.fnUntraced(function* (random: Random.Random, directory: string, first: bigint) {
   const millis = random.below(longestLife)
   const moment = { from: "first line", millis } as const
-  const ended = yield* Bookie.killed(room, moment, "rebuilder", directory, String(first), String(ledgers))
+  const ended = yield* Bookie.killed(moment, Process.program("rebuilder", directory, String(first), String(ledgers)))
   return { ended, when: `after ${millis} ms` }
 })
 
 /** Kills a rebuild as soon as so many names have changed beside the index: it makes, exchanges and removes them. */
-const killedAtChange = Effect.fnUntraced(function* (
-  random: Random.Random,
-  room: Bookie.Room,
-  directory: string,
-  first: bigint
-) {
+const killedAtChange = Effect.fnUntraced(function* (random: Random.Random, directory: string, first: bigint) {
   const changes = 1 + random.below(8)
-  const child = yield* Process.start(Process.program("rebuilder", directory, String(first), String(ledgers)), {
-    env: room.env
-  })
+  const child = yield* Process.start(Process.program("rebuilder", directory, String(first), String(ledgers)))
   const watcher = Fs.watch(directory)
   yield* Effect.callback<void>((resume) => {
     let seen = 0

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Campaign } from "../Campaign.ts"
 import * as Directory from "../Directory.ts"
+import * as Engines from "../Engines.ts"
 import { Findings } from "../Findings.ts"
 import * as Process from "../Process.ts"
 import * as Random from "../Random.ts"
@@ -25,13 +26,13 @@ export const twoOwners: Campaign = {
       const rounds = yield* Rounds.repeat(settings, 4, () =>
         Effect.gen(function* () {
           // Chosen here, so that the seed decides although both run at once.
-          const all = subjects.map(({ name }) => ({ name, ends: [chooseEnd(random), chooseEnd(random)] }))
+          const all = owned().map((one) => ({ ...one, ends: [chooseEnd(random), chooseEnd(random)] }))
           yield* Effect.forEach(
             all,
-            ({ ends, name }) =>
+            ({ ends, engine, name }) =>
               Effect.gen(function* () {
-                figures.refused += yield* withinAProcess(name, findings)
-                figures.refused += yield* amongProcesses(name, ends, findings)
+                figures.refused += yield* withinAProcess(engine, name, findings)
+                figures.refused += yield* amongProcesses(engine, name, ends, findings)
                 figures.kills += ends.filter(({ signal }) => signal === "SIGKILL").length
               }),
             { concurrency: 2 }
@@ -39,42 +40,57 @@ export const twoOwners: Campaign = {
           return findings.none
         })
       )
-      return {
+      const names = owned().map(({ engine, name }) => `${name} (${engine.name})`)
+      return Engines.withAbsence({
         did:
-          `${rounds} rounds with a database and with entry logs: ${figures.refused} second opens refused, ` +
+          `${rounds} rounds with ${names.join(", ")}: ${figures.refused} second opens refused, ` +
           `${figures.kills} owners killed and followed at once`,
         found: findings.all
-      }
+      })
     })
 }
 
-const withinAProcess = (name: string, findings: Findings): Effect.Effect<number> =>
+/** What has one owner, on each engine where that makes a difference. */
+const owned = (): ReadonlyArray<{ readonly engine: Engines.Engine; readonly name: string }> =>
+  subjects.flatMap(({ hasEngine, name }) =>
+    (hasEngine ? Engines.all() : [Engines.native]).map((engine) => ({ engine, name }))
+  )
+
+const withinAProcess = (engine: Engines.Engine, name: string, findings: Findings): Effect.Effect<number> =>
   Effect.gen(function* () {
     const directory = yield* Directory.temporary
-    const report = Report.read(yield* Process.run(Process.program("own-twice", name, directory, "5")))
-    for (const finding of report.found) findings.add(`${name}: ${finding}`)
+    const report = Report.read(yield* Process.run(engine.program("own-twice", name, directory, "5")))
+    for (const finding of report.found) findings.add(`${name} on ${engine.name}: ${finding}`)
     return report.figures["refused"] ?? 0
   }).pipe(Effect.scoped)
 
 /** Some processes open a directory at the same moment, again once the one that has it was killed or has left. */
-const amongProcesses = Effect.fnUntraced(function* (name: string, ends: ReadonlyArray<End>, findings: Findings) {
+const amongProcesses = Effect.fnUntraced(function* (
+  engine: Engines.Engine,
+  name: string,
+  ends: ReadonlyArray<End>,
+  findings: Findings
+) {
   const directory = yield* Directory.temporary
   let refused = 0
   for (const { delayMillis, signal } of ends) {
     const time = String(Date.now() + startMillis)
     const contenders = yield* Effect.forEach(Array.from({ length: contending }), () =>
-      Process.start(Process.program("own", name, `${directory}/one`, time))
+      Process.start(engine.program("own", name, `${directory}/one`, time))
     )
     // The owner lives on; the others end by themselves.
     const isOwned = yield* Effect.forEach(contenders, (child) => child.printed("owned\n"), { concurrency: contending })
     const owners = contenders.filter((_, at) => isOwned[at])
-    findings.check(owners.length === 1, `${name}: ${owners.length} of ${contending} processes own one directory`)
+    findings.check(
+      owners.length === 1,
+      `${name} on ${engine.name}: ${owners.length} of ${contending} processes own one directory`
+    )
     for (const [at, child] of contenders.entries()) {
       if (isOwned[at] === true) continue
       const { stdout, ...ended } = yield* child.ended
       const millis = Number(/refused in (\d+)/.exec(stdout)?.[1])
-      const isRight = stdout.includes("Locked\n") && millis < 2_000
-      findings.check(isRight, `${name}: a second process ${Process.describe({ ...ended, stdout })}`)
+      const isRight = stdout.includes("Locked\n") && millis < atOnceMillis
+      findings.check(isRight, `${name} on ${engine.name}: a second process ${Process.describe({ ...ended, stdout })}`)
       refused += 1
     }
     yield* Effect.sleep(delayMillis)
@@ -82,7 +98,7 @@ const amongProcesses = Effect.fnUntraced(function* (name: string, ends: Readonly
       yield* owner.kill(signal)
       const ended = yield* owner.ended
       const isRight = signal === "SIGKILL" ? ended.signal === signal : /^used \d+$/m.test(ended.stdout)
-      findings.check(isRight, `${name}: the owner ${Process.describe(ended)}`)
+      findings.check(isRight, `${name} on ${engine.name}: the owner ${Process.describe(ended)}`)
     }
   }
   return refused
@@ -101,5 +117,8 @@ const chooseEnd = (random: Random.Random): End => ({
 
 const contending = 3
 
-/** In milliseconds: long enough for the processes to start. */
-const startMillis = 1_000
+/** In milliseconds: long enough for the processes to start, so that they open at the same moment. */
+const startMillis = 700
+
+/** Longer than any machine takes, and shorter than any wait for a lock. */
+const atOnceMillis = 10_000

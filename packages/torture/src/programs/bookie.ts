@@ -6,10 +6,11 @@
  */
 import { EntryLocationIndex, IndexRebuild } from "@effect-bookie/entry-location-index"
 import { EntryLog } from "@effect-bookie/entry-log"
-import { NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
+import { RocksDB } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { indexIn, logsIn } from "../Inspection.ts"
+import * as ThisEngine from "../ThisEngine.ts"
 import * as Workload from "../Workload.ts"
 
 const [directory = "", seedText = "", first = ""] = process.argv.slice(2)
@@ -75,7 +76,7 @@ const program = Effect.gen(function* () {
   while (true) {
     number = yield* Effect.scoped(serve(log, number))
     const deleted = Workload.deletedBefore(seed, number)
-    yield* IndexRebuild.rebuild({
+    yield* IndexRebuild.rebuildWithoutEngine({
       entryLogs: logsIn(directory),
       database: indexIn(directory),
       includes: (ledgerId) => !deleted.has(ledgerId)
@@ -85,4 +86,4 @@ const program = Effect.gen(function* () {
   }
 })
 
-if (directory !== "") await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NativeEngine.layer)))
+if (directory !== "") await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(ThisEngine.layer)))

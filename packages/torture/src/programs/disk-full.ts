@@ -10,4 +10,7 @@ import * as Report from "../Report.ts"
 
 const [directory = "", seed = ""] = process.argv.slice(2)
 
-Report.print(await Effect.runPromise(new Filling(directory, Random.make(Number(seed)), new Findings()).run))
+const filling = new Filling(directory, Random.make(Number(seed)), new Findings())
+// Whoever ends a process that hangs sees what it was waiting for.
+setInterval(() => console.error(filling.status), 5_000).unref()
+Report.print(await Effect.runPromise(filling.run))

@@ -2,14 +2,14 @@
  * Stores entries until it ends in the way of its first argument, and says what
  * was acknowledged, what was released, and what is not on disk. Arguments: the
  * way, the directory, how many batches at least, whether the index is "sync".
+ * To be run as `watched-exit`.
  */
-// oxlint-disable-next-line import/first -- It watches the modules that are imported after it.
-import { unsynced } from "../DiskWatch.ts"
 import { NodeRuntime } from "@effect/platform-node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { writeSync } from "node:fs"
 import * as Storing from "../campaigns/everyExit/Storing.ts"
+import { unsynced } from "../DiskWatch.ts"
 import * as Stack from "../Stack.ts"
 
 const [way = "", directory = "", batches = "", durability = ""] = process.argv.slice(2)

@@ -79,16 +79,27 @@ const time = Effect.fnUntraced(function* (index: Index, ledgers: ReadonlyArray<L
 const median = (values: ReadonlyArray<number>): number =>
   values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0
 
-/** By how much the lookups are slower where ledgers were deleted. */
+/**
+ * By how much the lookups are slower where ledgers were deleted: the median of turns in which both are timed, so that
+ * what else the machine does falls on both.
+ */
 const compare = Effect.fnUntraced(function* (clean: Index, worn: Index, isThere: boolean) {
   const choose = isThere ? () => livingLedger(random.below(living)) : () => deletedLedger(random.below(Number(deleted)))
-  const times = { clean: new Array<number>(), worn: new Array<number>() }
+  const ratios: Array<number> = []
   for (let turn = 0; turn < Number(turns); turn++) {
     const ledgers = Array.from({ length: 50 }, choose)
-    times.clean.push(yield* time(clean, ledgers, isThere))
-    times.worn.push(yield* time(worn, ledgers, isThere))
+    const timeClean = time(clean, ledgers, isThere)
+    const timeWorn = time(worn, ledgers, isThere)
+    // Whichever comes first warms what both use.
+    if (turn % 2 === 0) {
+      const cleanMillis = yield* timeClean
+      ratios.push((yield* timeWorn) / cleanMillis)
+    } else {
+      const wornMillis = yield* timeWorn
+      ratios.push(wornMillis / (yield* timeClean))
+    }
   }
-  return median(times.worn) / median(times.clean)
+  return median(ratios)
 })
 
 const compareBoth = Effect.fnUntraced(function* (when: string) {
@@ -102,12 +113,20 @@ const compareBoth = Effect.fnUntraced(function* (when: string) {
   }
   for (const isThere of [true, false]) {
     const what = isThere ? "an existing" : "a missing"
-    // What else the machine does may fall on one of the two: such a result does not come twice.
-    const ratio = Math.min(yield* compare(clean, worn, isThere), yield* compare(clean, worn, isThere))
+    // What else the machine does may still fall on one of the two, but not time and again.
+    let ratio = Infinity
+    for (let measurement = 0; measurement < maxMeasurements && ratio > bound; measurement++) {
+      ratio = Math.min(ratio, yield* compare(clean, worn, isThere))
+    }
     figures[`${what} ledger ${when}`] = ratio
-    findings.check(ratio <= 2, `${when}, the last entry of ${what} ledger costs ${ratio.toFixed(2)} times as much`)
+    findings.check(ratio <= bound, `${when}, the last entry of ${what} ledger costs ${ratio.toFixed(2)} times as much`)
   }
 }, Effect.scoped)
+
+/** How many times the cost over no deleted ledgers it may be. */
+const bound = 2
+
+const maxMeasurements = 5
 
 await Effect.runPromise(Effect.andThen(compareBoth("at once"), compareBoth("reopened")))
 Report.print({ figures, found: findings.all })

@@ -2,7 +2,7 @@
  * Works on an index with a small page cache and on entry logs for some time,
  * with readers slower than their streams and writers faster than the disk,
  * weighs this process all the while, and reports. Arguments: the directory, the
- * seed, for how many seconds.
+ * seed, how many entries to add, for how many seconds to go on at least.
  */
 import * as Effect from "effect/Effect"
 import { Weighing } from "../campaigns/memory/Weighing.ts"
@@ -11,9 +11,9 @@ import * as Random from "../Random.ts"
 import * as Report from "../Report.ts"
 import * as Stack from "../Stack.ts"
 
-const [directory = "", seed = "", seconds = ""] = process.argv.slice(2)
+const [directory = "", seed = "", entries = "", seconds = ""] = process.argv.slice(2)
 
-const weighing = new Weighing(Random.make(Number(seed)), new Findings(), Number(seconds))
+const weighing = new Weighing(Random.make(Number(seed)), new Findings(), Number(entries), Number(seconds))
 const stack = Stack.layer({
   directory,
   index: { pageCacheSize: "4 MiB", compactionInterval: "1 second" },

@@ -3,4 +3,5 @@
  */
 
 // The recorder first: modules take their functions from node:fs as they are loaded.
-for (const module of ["../recordSyncs.ts", "./bookie.ts"]) await import(module)
+await import("../recordSyncs.ts")
+await import("./bookie.ts")

@@ -51,7 +51,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
 })
 
 /** How long a close, or what it ends, may take. */
-const patience = "30 seconds"
+const patience = "3 minutes"
 
 /** In cycles, of so many: descriptors and memory that grow after these are lost. */
 const warmUpOf = (cycles: number): number => Math.max(10, Math.floor(cycles / 4))
@@ -141,7 +141,7 @@ class Storm {
       Layer.provideMerge(
         RocksDB.layerWithoutEngine({
           path: this.#options.directory,
-          shutdownDeadline: "20 seconds",
+          shutdownDeadline: "2 minutes",
           writeBufferSize: "1 MiB"
         })
       ),

@@ -37,7 +37,7 @@ interface Stored {
 }
 
 /** How long one operation may take on a full disk: to fail is all that it can do. */
-const patience = "10 seconds"
+const patience = "2 minutes"
 
 /** In bytes: what the file system has room for besides the filler, in the beginning. */
 const roomOf = (random: Random): number => 2_000_000 + random.below(2_000_000)
@@ -50,6 +50,8 @@ export class Filling {
   readonly #stored = new Map<string, Stored>()
   readonly #figures = { fills: 0, acknowledged: 0, refused: 0, refusedByIndex: 0, read: 0, scans: 0, closedFull: 0 }
   #next = 0
+  #step = "opening"
+  #stepBegan = performance.now()
   /** What the last refusal said. */
   #refusal = ""
   /** Large payloads fill the logs first, none the index. */
@@ -60,6 +62,17 @@ export class Filling {
     this.#random = random
     this.#findings = findings
     this.#largestPayload = random.pick([0, 40, 400, 20_000])
+  }
+
+  /** What it is doing, for whoever wonders why it takes so long. */
+  get status(): string {
+    const seconds = ((performance.now() - this.#stepBegan) / 1000).toFixed(1)
+    return `${this.#step}, for ${seconds} s; ${JSON.stringify(this.#figures)}`
+  }
+
+  #begin(step: string): void {
+    this.#step = step
+    this.#stepBegan = performance.now()
   }
 
   /** Does it all. */
@@ -79,6 +92,7 @@ export class Filling {
   ) {
     const released: Array<string> = []
     const scope = yield* Scope.make()
+    this.#begin("opening")
     const opened = yield* Effect.exit(Layer.buildWithScope(this.#layer(released), scope))
     if (Exit.isFailure(opened)) {
       this.#findings.add(`the open with room failed: ${Cause.pretty(opened.cause)}`)
@@ -88,9 +102,10 @@ export class Filling {
     const services = yield* Effect.provideContext(servicesOf, opened.value)
     // What it has begun ends with it.
     const answer = yield* Effect.flatMap(Effect.forkChild(use(services)), Fiber.join)
-    const closed = yield* Effect.exit(Effect.timeoutOption(Scope.close(scope, Exit.void), "30 seconds"))
+    this.#begin("closing")
+    const closed = yield* Effect.exit(Effect.timeoutOption(Scope.close(scope, Exit.void), "3 minutes"))
     if (Exit.isFailure(closed)) this.#findings.add(`the close failed: ${Cause.pretty(closed.cause)}`)
-    else if (Option.isNone(closed.value)) this.#findings.add("the close did not come to its end in 30 seconds")
+    else if (Option.isNone(closed.value)) this.#findings.add("the close did not come to its end in 3 minutes")
     const problem = Stack.problemOf(released)
     if (problem !== undefined) this.#findings.add(problem)
     return answer
@@ -99,7 +114,7 @@ export class Filling {
   #layer(released: Array<string>) {
     return Stack.layer({
       directory: this.#directory,
-      database: { writeBufferSize: "128 KiB", shutdownDeadline: "20 seconds" },
+      database: { writeBufferSize: "128 KiB", shutdownDeadline: "2 minutes" },
       index: { compactionInterval: "5 millis", pageCacheSize: "128 KiB" },
       logs: { maxLogSize: "2 MiB" },
       onRelease: (resource) => released.push(resource)
@@ -164,7 +179,9 @@ export class Filling {
 
   /** Stores a batch, or deletes a ledger; false if there is no room for that. */
   readonly #attempt = Effect.fnUntraced(function* (this: Filling, services: Services) {
-    const write = this.#random.oneIn(15) ? this.#delete(services) : this.#store(services)
+    const isDelete = this.#random.oneIn(15)
+    this.#begin(isDelete ? "deleting a ledger" : "storing a batch")
+    const write = isDelete ? this.#delete(services) : this.#store(services)
     const exit = yield* Effect.exit(Effect.timeoutOption(write, patience))
     if (Exit.isSuccess(exit) && Option.isSome(exit.value)) return true
     this.#figures.refused += 1
@@ -212,6 +229,7 @@ export class Filling {
   }
 
   readonly #verifySome = Effect.fnUntraced(function* (this: Filling, services: Services) {
+    this.#begin("reading some entries")
     const count = yield* Effect.exit(services.index.entryCount)
     if (!Exit.isSuccess(count) || count.value !== BigInt(this.#stored.size)) {
       this.#findings.add(`the count is ${String(count)}, and ${this.#stored.size} entries are acknowledged`)
@@ -245,6 +263,7 @@ export class Filling {
   /** Every acknowledged entry is there, and the index has no other. */
   readonly #verifyAll = Effect.fnUntraced(function* (this: Filling, services: Services) {
     const { index } = services
+    this.#begin("scanning everything")
     let found = 0
     const scan = index.ledgers.pipe(
       Stream.flatMap((ledgerId) => index.entries(ledgerId)),
@@ -278,6 +297,7 @@ export class Filling {
   /** An open on a full disk succeeds, or says so and leaves the directory as it was. */
   readonly #openWhileFull = Effect.fnUntraced(function* (this: Filling) {
     const scope = yield* Scope.make()
+    this.#begin("opening on a full disk")
     const opened = yield* Effect.exit(Effect.timeoutOption(Layer.buildWithScope(this.#layer([]), scope), patience))
     const reason = Exit.isFailure(opened) ? Cause.findErrorOption(opened.cause) : Option.none()
     if (Exit.isFailure(opened) && !(Option.isSome(reason) && reason.value.reason._tag === "NoSpace")) {

@@ -121,7 +121,7 @@ interface Stored {
 }
 
 /** How long an answer may take: nothing may be tried for ever. */
-const patience = "10 seconds"
+const patience = "2 minutes"
 
 /** Brings a trouble upon a directory. */
 export class Trouble {
@@ -153,7 +153,7 @@ export class Trouble {
   get #layer() {
     return Stack.layer({
       directory: `${this.#directory}/data`,
-      database: { writeBufferSize: "64 KiB", shutdownDeadline: "10 seconds" },
+      database: { writeBufferSize: "64 KiB", shutdownDeadline: "2 minutes" },
       index: { compactionInterval: "20 millis", pageCacheSize: 0 },
       logs: { maxLogSize: "64 KiB" }
     })
@@ -185,7 +185,7 @@ export class Trouble {
       this.#kind.end(this.#directory)
       yield* this.#verify(services, this.#kind.isReadable)
     }
-    const closed = yield* Effect.exit(Effect.timeoutOption(Scope.close(scope, Exit.void), "30 seconds"))
+    const closed = yield* Effect.exit(Effect.timeoutOption(Scope.close(scope, Exit.void), "3 minutes"))
     if (Exit.isSuccess(closed) && Option.isNone(closed.value)) this.#findings.add("the close never came to its end")
     // What could not be synced makes the exit a failure.
     if (Exit.isFailure(closed)) this.#figures.failedCloses += 1

@@ -3,7 +3,8 @@
  *
  * Ledgers come and go, so that the data stays about as large; more writers ask
  * than the disk can serve, and streams are read more slowly than they could
- * be. Memory may grow while caches fill; after that it must not.
+ * be. Memory may grow while caches fill; after that it must not. Both are
+ * measured by the work that was done: a slow machine takes longer.
  */
 import { EntryId, EntryLocationIndex, LedgerId } from "@effect-bookie/entry-location-index"
 import { EntryLog, type EntryLogError } from "@effect-bookie/entry-log"
@@ -35,26 +36,29 @@ const slowReaders = 8
  * In bytes: what the second half of the work may weigh more than the second quarter. The caches of RocksDB take their
  * time to fill, so what is resident says little of a short run.
  */
-const slackOf = (seconds: number): Weight => ({
+const slackOf = (entries: number): Weight => ({
   heap: 8 * 1024 * 1024,
-  resident: (seconds < 30 ? 192 : 96) * 1024 * 1024
+  resident: (entries < 3_000_000 ? 192 : 96) * 1024 * 1024
 })
 
 /** Works, and weighs. */
 export class Weighing {
   readonly #random: Random
   readonly #findings: Findings
-  readonly #seconds: number
+  readonly #entries: number
+  readonly #extraSeconds: number
   readonly #weights: Array<Weight> = []
   readonly #figures = { added: 0, deleted: 0, read: 0, looked: 0 }
   /** For each ledger how many entries were acknowledged. */
   readonly #counts = new Map<number, number>()
   #stopping = false
 
-  constructor(random: Random, findings: Findings, seconds: number) {
+  /** Adds so many entries, and goes on for so many seconds after that. */
+  constructor(random: Random, findings: Findings, entries: number, extraSeconds: number) {
     this.#random = random
     this.#findings = findings
-    this.#seconds = seconds
+    this.#entries = entries
+    this.#extraSeconds = extraSeconds
   }
 
   /** Does it all. */
@@ -64,15 +68,26 @@ export class Weighing {
     for (let reader = 0; reader < slowReaders; reader++) works.push(this.#readSlowly, this.#scanSlowly, this.#lookUp)
     const running: Array<Fiber.Fiber<void, Failure>> = []
     for (const work of works) running.push(yield* Effect.forkChild(work))
-    const intervalMillis = (this.#seconds * 1000) / weighings
-    for (let count = 0; count < weighings; count++) {
-      yield* Effect.sleep(intervalMillis)
-      this.#weights.push(weigh())
-    }
+    // A worker that fails must not leave the others waiting for its work.
+    yield* Effect.raceFirst(
+      this.#weighAll,
+      Effect.asVoid(Effect.raceAllFirst(running.map((fiber) => Fiber.join(fiber))))
+    )
     this.#stopping = true
-    yield* Effect.timeout(Fiber.joinAll(running), "60 seconds")
+    yield* Fiber.joinAll(running)
     yield* this.#verify()
     return this.#conclude()
+  })
+
+  /** Weighs each time that a part of the work is done. */
+  readonly #weighAll = Effect.gen({ self: this }, function* () {
+    const start = Date.now()
+    for (let count = 1; count <= weighings; count++) {
+      const entries = (this.#entries * count) / weighings
+      const time = start + (this.#extraSeconds * 1000 * count) / weighings
+      while (this.#figures.added < entries || Date.now() < time) yield* Effect.sleep("5 millis")
+      this.#weights.push(weigh())
+    }
   })
 
   /** Fills one ledger after another, and deletes the one that it has filled longest ago. */
@@ -186,7 +201,7 @@ export class Weighing {
   #conclude(): Report {
     const middle = this.#weights.slice(weighings / 4, weighings / 2)
     const end = this.#weights.slice(weighings / 2)
-    const slack = slackOf(this.#seconds)
+    const slack = slackOf(this.#entries)
     const figures: Record<string, number> = { ...this.#figures }
     for (const kind of ["heap", "resident"] as const) {
       const before = Math.max(...middle.map((weight) => weight[kind]))

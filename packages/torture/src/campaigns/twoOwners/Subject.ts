@@ -3,9 +3,10 @@
  */
 import { EntryId, LedgerId } from "@effect-bookie/entry-location-index"
 import { EntryLog, type EntryLogError, Location } from "@effect-bookie/entry-log"
-import { NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as ThisEngine from "../../ThisEngine.ts"
 
 /** What opening or using it fails with. */
 export type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
@@ -19,14 +20,17 @@ export interface Owned {
 /** Opens a directory in the current scope. */
 export interface Subject {
   readonly name: string
+  /** Whether an engine makes a difference. */
+  readonly hasEngine: boolean
   readonly open: (directory: string) => Effect.Effect<Owned, Failure, Scope.Scope>
 }
 
 const database: Subject = {
   name: "database",
+  hasEngine: true,
   open: (path) =>
     RocksDB.make({ path }).pipe(
-      Effect.provide(NativeEngine.layer),
+      Effect.provide(ThisEngine.layer),
       Effect.map((database) => ({
         use: (number) => {
           const bytes = Buffer.from(String(number))
@@ -41,6 +45,7 @@ const database: Subject = {
 
 const entryLog: Subject = {
   name: "entry-log",
+  hasEngine: false,
   open: (directory) =>
     Effect.map(EntryLog.make({ directory }), (entryLog) => ({
       use: (number) => {

@@ -1,0 +1,13 @@
+/**
+ * The engine that this process works on, which a variable of its environment
+ * names: so that each program runs on each engine.
+ */
+import { type Engine, LevelEngine, NativeEngine } from "@effect-bookie/rocksdb"
+import * as Layer from "effect/Layer"
+
+/** The variable. Default: the default engine. */
+export const variable = "EFFECT_BOOKIE_TORTURE_ENGINE"
+
+/** Provides the engine; that it cannot be loaded is a defect, since this Node was chosen because it loads it. */
+export const layer: Layer.Layer<Engine.Engine> =
+  process.env[variable] === LevelEngine.name ? Layer.orDie(LevelEngine.layer) : NativeEngine.layer
