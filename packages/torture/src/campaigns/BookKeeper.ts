@@ -23,7 +23,7 @@ export const bookkeeper: Campaign = {
 const seeds = 20
 
 /** How many seeds share a Java process. */
-const seedsPerRun = 5
+const seedsPerRun = 10
 
 const program = Path.resolve(import.meta.dirname, "../../../entry-log/bookkeeper/interop.ts")
 

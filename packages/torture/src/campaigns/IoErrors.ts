@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import type { Campaign } from "../Campaign.ts"
 import * as Directory from "../Directory.ts"
+import * as Disk from "../Disk.ts"
 import * as Engines from "../Engines.ts"
 import * as Process from "../Process.ts"
 import * as Report from "../Report.ts"
@@ -21,7 +22,10 @@ export const ioErrors: Campaign = {
     Effect.gen(function* () {
       const reports: Array<Report.Report> = []
       const engines = Engines.all()
-      const possible = troubles.filter(({ needsMount }) => !needsMount || Process.canMount())
+      const room = yield* Directory.temporary
+      const here = { nothing: true, "file system": Process.canMount(), disk: Disk.isPossible(room) }
+      const possible = troubles.filter(({ needs }) => here[needs])
+      const without = here.disk ? "" : "; without a disk that fails, which this system does not let us have"
       const rounds = yield* Rounds.repeat(settings, 4, (round) =>
         Effect.gen(function* () {
           const found = yield* Effect.forEach(
@@ -37,22 +41,34 @@ export const ioErrors: Campaign = {
       return Engines.withAbsence({
         did:
           `${rounds} times ${possible.length} troubles on ${engines.map(({ name }) => name).join(" and ")}: ${total("acknowledged")} entries acknowledged, ` +
-          `${total("refused")} operations refused, ${total("read")} reads, ${total("failedCloses")} closes that said so`,
+          `${total("refused")} operations refused (${total("eio")} answers EIO), ${total("read")} reads, ${total("failedCloses")} closes that said so${without}`,
         found: Report.findings(reports)
       })
-    })
+    }).pipe(Effect.scoped)
 }
 
-const suffer = (engine: Engines.Engine, { name, needsMount }: Kind, seed: number): Effect.Effect<Report.Report> =>
+const suffer = (engine: Engines.Engine, { name, needs }: Kind, seed: number): Effect.Effect<Report.Report> =>
   Effect.gen(function* () {
     const directory = yield* Directory.temporary
-    const program = engine.program("io-errors", name, directory, String(seed))
-    const ended = yield* Process.run(
-      needsMount ? Process.onSmallDisk("64m", directory, program) : asOrdinaryUser(directory, program)
-    )
+    const ended = yield* Process.run(commandOf(engine, name, needs, directory, seed))
     const report = Report.read(ended)
     return { ...report, found: report.found.map((finding) => `${engine.name}, ${name}, seed ${seed}: ${finding}`) }
   }).pipe(Effect.scoped)
+
+const commandOf = (
+  engine: Engines.Engine,
+  name: string,
+  needs: Kind["needs"],
+  directory: string,
+  seed: number
+): Process.Command => {
+  const program = (at: string) => engine.program("io-errors", name, at, String(seed))
+  if (needs === "nothing") return asOrdinaryUser(directory, program(directory))
+  if (needs === "file system") return Process.onSmallDisk("64m", directory, program(directory))
+  const disk = Disk.of(directory)
+  Disk.format(disk, { journal: false })
+  return Disk.mounted(disk, program(disk.directory))
+}
 
 /** Root may write where nobody may. */
 const asOrdinaryUser = (directory: string, command: Process.Command): Process.Command => {

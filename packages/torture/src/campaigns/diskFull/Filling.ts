@@ -165,13 +165,10 @@ export class Filling {
     }
   })
 
-  /**
-   * Once there is room, writes must go on. One may be the first to hear of a flush that failed in the background while
-   * the disk was full, and be refused for it; none after that.
-   */
+  /** Once there is room, writes must go on, also the first one. */
   readonly #goOn = Effect.fnUntraced(function* (this: Filling, services: Services) {
     for (let attempts = 0; attempts < 4; attempts++) {
-      if ((yield* this.#attempt(services)) || attempts === 0) continue
+      if (yield* this.#attempt(services)) continue
       const { bavail, bsize } = Fs.statfsSync(this.#directory)
       this.#findings.add(`a write with room for ${bavail * bsize} bytes again was refused: ${this.#refusal}`)
     }

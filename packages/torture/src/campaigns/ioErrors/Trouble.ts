@@ -16,6 +16,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Disk from "../../Disk.ts"
 import type { Findings } from "../../Findings.ts"
 import type { Random } from "../../Random.ts"
 import type { Report } from "../../Report.ts"
@@ -24,13 +26,13 @@ import * as Stack from "../../Stack.ts"
 /** A trouble. */
 export interface Kind {
   readonly name: string
-  /** Whether it needs a file system of its own. */
-  readonly needsMount: boolean
+  /** What it needs of its own: nothing, a file system in memory, or a disk that can fail. */
+  readonly needs: "nothing" | "file system" | "disk"
   /** Whether it begins before anything is open. */
   readonly beforeOpen: boolean
   /** Whether reads must go on. */
   readonly isReadable: boolean
-  readonly begin: (directory: string) => void
+  readonly begin: (directory: string, random: Random) => void
   readonly end: (directory: string) => void
   /** What a failure may be. */
   readonly reasons: ReadonlyArray<string>
@@ -57,7 +59,7 @@ const setMode = (directory: string, mode: number): void => {
 export const troubles: ReadonlyArray<Kind> = [
   {
     name: "not permitted",
-    needsMount: false,
+    needs: "nothing",
     beforeOpen: true,
     isReadable: false,
     begin: (directory) => Fs.chmodSync(`${directory}/data`, 0o000),
@@ -66,7 +68,7 @@ export const troubles: ReadonlyArray<Kind> = [
   },
   {
     name: "not writable at the open",
-    needsMount: false,
+    needs: "nothing",
     beforeOpen: true,
     isReadable: false,
     begin: (directory) => setMode(directory, 0o500),
@@ -75,7 +77,7 @@ export const troubles: ReadonlyArray<Kind> = [
   },
   {
     name: "not writable",
-    needsMount: false,
+    needs: "nothing",
     beforeOpen: false,
     isReadable: true,
     begin: (directory) => setMode(directory, 0o500),
@@ -84,7 +86,7 @@ export const troubles: ReadonlyArray<Kind> = [
   },
   {
     name: "moved away",
-    needsMount: false,
+    needs: "nothing",
     beforeOpen: false,
     isReadable: false,
     begin: (directory) => Fs.renameSync(`${directory}/data`, `${directory}/away`),
@@ -94,7 +96,7 @@ export const troubles: ReadonlyArray<Kind> = [
   },
   {
     name: "files too large",
-    needsMount: false,
+    needs: "nothing",
     beforeOpen: false,
     isReadable: true,
     begin: (directory) => limitFiles(directory, "30000:unlimited"),
@@ -103,14 +105,40 @@ export const troubles: ReadonlyArray<Kind> = [
   },
   {
     name: "read-only mount",
-    needsMount: true,
+    needs: "file system",
     beforeOpen: true,
     isReadable: false,
     begin: (directory) => remount(directory, "ro"),
     end: (directory) => remount(directory, "rw"),
     reasons: ["IOError"]
+  },
+  {
+    name: "failing disk",
+    needs: "disk",
+    beforeOpen: false,
+    isReadable: false,
+    begin: (directory, random) => Disk.fail(diskOf(directory), firstData + random.below(mostSpared)),
+    end: (directory) => Disk.mend(diskOf(directory)),
+    reasons: ["IOError"]
+  },
+  {
+    name: "failing disk at the open",
+    needs: "disk",
+    beforeOpen: true,
+    isReadable: false,
+    begin: (directory) => Disk.fail(diskOf(directory), firstData),
+    end: (directory) => Disk.mend(diskOf(directory)),
+    reasons: ["IOError"]
   }
 ]
+
+const diskOf = (directory: string): Disk.Disk => Disk.of(Path.dirname(directory))
+
+/** In bytes: where a disk has the first block of a file. What lies before it, the file system needs. */
+const firstData = 98 * 4096
+
+/** In bytes: how much of the files a disk that fails may still read. */
+const mostSpared = 1024 * 1024
 
 type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
 type Services = Context.Context<EntryLocationIndex.EntryLocationIndex | EntryLog.EntryLog>
@@ -130,7 +158,7 @@ export class Trouble {
   readonly #random: Random
   readonly #findings: Findings
   readonly #stored: Array<Stored> = []
-  readonly #figures = { acknowledged: 0, refused: 0, read: 0, failedCloses: 0 }
+  readonly #figures = { acknowledged: 0, refused: 0, read: 0, failedCloses: 0, eio: 0 }
   #next = 0
 
   constructor(kind: Kind, directory: string, random: Random, findings: Findings) {
@@ -165,7 +193,7 @@ export class Trouble {
   })
 
   readonly #openInTrouble = Effect.fnUntraced(function* (this: Trouble) {
-    this.#kind.begin(this.#directory)
+    this.#kind.begin(this.#directory, this.#random)
     const exit = yield* Effect.exit(Effect.timeoutOption(Effect.scoped(Layer.build(this.#layer)), patience))
     this.#kind.end(this.#directory)
     this.#figures.refused += 1
@@ -177,7 +205,7 @@ export class Trouble {
     const scope = yield* Scope.make()
     const services = yield* Effect.orDie(Layer.buildWithScope(this.#layer, scope))
     yield* this.#storeSome(services, 5, true)
-    this.#kind.begin(this.#directory)
+    this.#kind.begin(this.#directory, this.#random)
     yield* this.#storeSome(services, 60, false)
     yield* this.#verify(services, this.#kind.isReadable)
     const endsBefore = this.#random.oneIn(2)
@@ -257,7 +285,9 @@ export class Trouble {
   #isTyped(exit: Exit.Exit<Option.Option<unknown>, Failure>): boolean {
     if (Exit.isSuccess(exit)) return false
     const error = Cause.findErrorOption(exit.cause)
-    return Option.isSome(error) && this.#kind.reasons.includes(error.value.reason._tag)
+    if (Option.isNone(error)) return false
+    if (/\bEIO\b|input\/output error/i.test(error.value.message)) this.#figures.eio += 1
+    return this.#kind.reasons.includes(error.value.reason._tag)
   }
 }
 
