@@ -93,6 +93,18 @@ describe("a write of the native engine", () => {
     })
   )
 
+  it.effect.skipIf(process.platform === "win32")("fails if the directory has been removed", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const database = yield* Scope.provide(open(), scope)
+      yield* database.put(bytes("a"), bytes("1"))
+      yield* database.put(bytes("b"), bytes("2"))
+      Fs.rmSync(database.path, { recursive: true })
+      assert.strictEqual(yield* tagOf(database.put(bytes("c"), bytes("3"))), "IOError")
+      yield* Effect.exit(Scope.close(scope, Exit.void))
+    })
+  )
+
   it.effect("fails if its fdatasync does, and so does every later one: the kernel may have dropped the bytes", () =>
     Effect.gen(function* () {
       const disk = yield* Disk.watch

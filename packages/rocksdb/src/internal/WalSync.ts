@@ -69,7 +69,7 @@ export class WalSync {
     if (this.#failure !== undefined) throw this.#failure
     // Asked before the directory is listed: what begins in between shows in the list, and counts up for the next time.
     const version = await this.#version()
-    if (this.#newest !== undefined && this.#newest.version === version) {
+    if (this.#newest !== undefined && this.#newest.version === version && isThere(this.#newest.descriptor)) {
       return this.#flush(fdatasync, this.#newest.descriptor)
     }
     this.#newest = undefined
@@ -144,6 +144,9 @@ export class WalSync {
     }
   }
 }
+
+/** Whether a file has a name yet: who removes the directory of a database takes away what a sync would bring to disk. */
+const isThere = (descriptor: number): boolean => Fs.fstatSync(descriptor).nlink > 0
 
 const logFile = /^\d+\.log$/
 
