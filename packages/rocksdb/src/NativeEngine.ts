@@ -80,10 +80,12 @@ class NativeDatabase implements Engine.Database {
 
   getMany = async (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
     const batch = this.#binding.read({ capacity: keys.length, autoDestroy: true })
-    const values = keys.map((key) => batch.get(key))
+    const pending: Array<Promise<Uint8Array | null>> = []
+    for (const key of keys) pending.push(batch.get(key))
     batch.tryFlush()
     // Every value settles in the same native callback, so nothing is in flight once one has failed.
-    return (await Promise.all(values)).map((value) => value ?? undefined)
+    const values = await Promise.all(pending)
+    return values.map(orUndefined)
   }
 
   write = async (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
@@ -182,3 +184,5 @@ class NativeCursor implements Engine.Cursor {
 }
 
 const empty = new Uint8Array(0)
+
+const orUndefined = <A>(value: A | null): A | undefined => value ?? undefined

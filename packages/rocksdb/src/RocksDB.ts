@@ -242,7 +242,10 @@ const service = (database: OpenDatabase): RocksDB["Service"] => {
     get: (key) => {
       const problem = Arguments.checkKey(key)
       if (problem !== undefined) return refuse("get", problem)
-      return operations.run("get", async () => (await native.getMany([key]))[0])
+      return Effect.map(
+        operations.run("get", () => native.getMany([key])),
+        first
+      )
     },
     getMany: (keys) => {
       const problem = Arguments.checkKeys(keys)
@@ -311,6 +314,8 @@ const stream = (
     })
   )
 }
+
+const first = <A>(values: ReadonlyArray<A>): A | undefined => values[0]
 
 const isNonEmpty = <A>(values: ReadonlyArray<A>): values is readonly [A, ...Array<A>] => values.length > 0
 

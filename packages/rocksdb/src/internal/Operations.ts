@@ -15,7 +15,9 @@ import * as RocksDBError from "../RocksDBError.ts"
 /** The operations on one open database. */
 export class Operations {
   readonly path: string
-  readonly #inFlight = new Map<string, number>()
+  /** How many of each name; names stay, for there are few. */
+  readonly #counts = new Map<string, number>()
+  #total = 0
   readonly #cursors = new Set<TrackedCursor>()
   #waiting: Array<() => void> = []
   #closed = false
@@ -31,23 +33,31 @@ export class Operations {
 
   /** Says what is in flight: `compact, write (2)`. */
   get inFlight(): string {
-    return Array.from(this.#inFlight, ([name, count]) => (count === 1 ? name : `${name} (${count})`)).join(", ")
+    const names = Array.from(this.#counts).filter(([, count]) => count > 0)
+    return names.map(([name, count]) => (count === 1 ? name : `${name} (${count})`)).join(", ")
   }
 
   /** Runs a native call, which is waited for at close even if the fiber is interrupted. */
   run<A>(operation: string, call: () => Promise<A>): Effect.Effect<A, RocksDBError.RocksDBError> {
     return Effect.callback((resume) => {
       if (this.#closed) return resume(Effect.fail(this.closedError(operation)))
-      this.track(operation, call).then(
-        (value) => resume(Effect.succeed(value)),
-        (cause) => resume(Effect.fail(RocksDBError.fromNative(cause, { operation, path: this.path })))
+      this.#begin(operation)
+      answerOf(call).then(
+        (value) => {
+          this.#settle(operation)
+          resume(Effect.succeed(value))
+        },
+        (cause) => {
+          this.#settle(operation)
+          resume(Effect.fail(RocksDBError.fromNative(cause, { operation, path: this.path })))
+        }
       )
     })
   }
 
   /** Counts a native call from now until it has answered. */
   async track<A>(operation: string, call: () => Promise<A>): Promise<A> {
-    this.#inFlight.set(operation, (this.#inFlight.get(operation) ?? 0) + 1)
+    this.#begin(operation)
     try {
       return await call()
     } finally {
@@ -78,17 +88,18 @@ export class Operations {
 
   /** Settles when nothing is in flight. */
   async idle(): Promise<void> {
-    if (this.#inFlight.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    if (this.#total > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
+  #begin(operation: string): void {
+    this.#counts.set(operation, (this.#counts.get(operation) ?? 0) + 1)
+    this.#total += 1
   }
 
   #settle(operation: string): void {
-    const count = this.#inFlight.get(operation) ?? 0
-    if (count > 1) {
-      this.#inFlight.set(operation, count - 1)
-      return
-    }
-    this.#inFlight.delete(operation)
-    if (this.#inFlight.size > 0) return
+    this.#counts.set(operation, (this.#counts.get(operation) ?? 0) - 1)
+    this.#total -= 1
+    if (this.#total > 0) return
     const waiting = this.#waiting
     this.#waiting = []
     for (const resolve of waiting) resolve()
@@ -134,5 +145,14 @@ export class TrackedCursor {
       }
     })
     return this.#ending
+  }
+}
+
+/** The promise of a call; an engine that throws has answered, too. */
+const answerOf = <A>(call: () => Promise<A>): Promise<A> => {
+  try {
+    return call()
+  } catch (cause) {
+    return Promise.reject(cause)
   }
 }

@@ -99,14 +99,29 @@ class RecoveringDatabase implements Engine.Database {
     this.#full = undefined
   }
 
-  async #count<A>(native: Engine.Database, run: (native: Engine.Database) => Promise<A>): Promise<A> {
+  #count<A>(native: Engine.Database, run: (native: Engine.Database) => Promise<A>): Promise<A> {
     this.#inFlight += 1
     try {
-      return await run(native)
-    } finally {
-      this.#inFlight -= 1
-      if (this.#inFlight === 0) this.#idle?.()
+      return run(native).then(this.#succeeded, this.#failed)
+    } catch (cause) {
+      return this.#failed(cause)
     }
+  }
+
+  // Of the database, not of a call: these run at each of them.
+  readonly #succeeded = <A>(answer: A): A => {
+    this.#leave()
+    return answer
+  }
+
+  readonly #failed = (cause: unknown): Promise<never> => {
+    this.#leave()
+    return Promise.reject(cause)
+  }
+
+  #leave(): void {
+    this.#inFlight -= 1
+    if (this.#inFlight === 0) this.#idle?.()
   }
 
   #recover(): Promise<void> {
