@@ -20,11 +20,19 @@ export const of = (directory: string): Disk => ({
   directory: Path.join(directory, "disk")
 })
 
-/** Makes an empty disk. Without a journal, only what its data blocks hold fails. */
-export const format = ({ directory, image }: Disk, { journal }: { readonly journal: boolean }): void => {
+/** How a disk is. */
+export interface Options {
+  /** Whether its file system has one, so that the loss of power leaves it whole. Without, only the data of files fails. */
+  readonly journal: boolean
+  /** At most 128 MiB: one block group, whose head holds all that the file system needs. */
+  readonly mebibytes: number
+}
+
+/** Makes an empty disk. */
+export const format = ({ directory, image }: Disk, { journal, mebibytes }: Options): void => {
   Fs.mkdirSync(directory, { recursive: true })
   Fs.writeFileSync(image, "")
-  Fs.truncateSync(image, size)
+  Fs.truncateSync(image, mebibytes * 1024 * 1024)
   const features = `^resize_inode${journal ? "" : ",^has_journal"}`
   run("mkfs.ext4", "-q", "-F", "-b", "4096", "-N", "1024", "-m", "0", "-O", features, image)
 }
@@ -62,8 +70,10 @@ const losePower = `
   child=$!
   trap 'kill -KILL $child' TERM
   wait $child
-  wait $child 2>/dev/null
+  wait $child
+  status=$?
   cp --sparse=always "$image" "$after"
+  exit $status
 `
 
 /** Whether this system lets us have such disks. */
@@ -71,7 +81,7 @@ export const isPossible = (directory: string): boolean => {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return false
   const disk = of(directory)
   try {
-    format(disk, { journal: true })
+    format(disk, { journal: true, mebibytes: 24 })
   } catch {
     return false
   }
@@ -108,9 +118,6 @@ const takeSize = (image: string): void => {
 
 /** Lets the kernel read from the disk again what it has in memory. */
 const forget = (): void => Fs.writeFileSync("/proc/sys/vm/drop_caches", "1")
-
-/** In bytes. */
-const size = 24 * 1024 * 1024
 
 const run = (file: string, ...args: ReadonlyArray<string>): string => {
   const { error, status, stderr, stdout } = spawnSync(file, args, { encoding: "utf8" })

@@ -14,9 +14,13 @@ export const inspectOn = (
   directory: string
 ): Effect.Effect<Inspection, { readonly message: string }> => {
   if (engine === Engines.native) return inspect(seed, directory)
-  return Effect.flatMap(Process.run(engine.program("inspect", String(seed), directory)), (ended) => {
+  return inspectBy(engine.program("inspect", String(seed), directory))
+}
+
+/** What the program `inspect` says of a directory. */
+export const inspectBy = (command: Process.Command): Effect.Effect<Inspection, { readonly message: string }> =>
+  Effect.flatMap(Process.run(command), (ended) => {
     if (ended.code !== 0 || !ended.stdout.startsWith("{")) return Effect.fail({ message: Process.describe(ended) })
     const { index, logs, problems } = JSON.parse(ended.stdout)
     return Effect.succeed({ index: new Map(index), logs: new Map(logs), problems })
   })
-}

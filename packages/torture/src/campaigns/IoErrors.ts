@@ -66,7 +66,7 @@ const commandOf = (
   if (needs === "nothing") return asOrdinaryUser(directory, program(directory))
   if (needs === "file system") return Process.onSmallDisk("64m", directory, program(directory))
   const disk = Disk.of(directory)
-  Disk.format(disk, { journal: false })
+  Disk.format(disk, { journal: false, mebibytes: 24 })
   return Disk.mounted(disk, program(disk.directory))
 }
 

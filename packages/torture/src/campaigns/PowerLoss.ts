@@ -7,6 +7,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Bookie from "../Bookie.ts"
 import { type Campaign, type Outcome, type Settings, Unavailable } from "../Campaign.ts"
+import * as Disk from "../Disk.ts"
 import * as Engines from "../Engines.ts"
 import { Expectation, progressOf } from "../Expectation.ts"
 import { Findings } from "../Findings.ts"
@@ -16,6 +17,7 @@ import * as PowerLoss from "../PowerLoss.ts"
 import * as Process from "../Process.ts"
 import * as Random from "../Random.ts"
 import { repeat } from "../Rounds.ts"
+import { OnDisk } from "./powerLoss/OnDisk.ts"
 
 /** The campaign. */
 export const powerLoss: Campaign = {
@@ -25,13 +27,20 @@ export const powerLoss: Campaign = {
   run: (settings) =>
     process.platform === "linux"
       ? Effect.scoped(
-          Effect.flatMap(Bookie.room("memory"), (room) => Effect.map(run(settings, room), Engines.withAbsence))
+          Effect.gen(function* () {
+            const rooms = [yield* Bookie.room("memory"), yield* Bookie.room("memory")] as const
+            const [recorded, real] = yield* Effect.all([run(settings, rooms[0]), onDisks(settings, rooms[1])], {
+              concurrency: 2
+            })
+            const found = [...recorded.found, ...real.found]
+            return Engines.withAbsence({ did: `${recorded.did}; ${real.did}`, found })
+          })
         )
       : Effect.fail(new Unavailable({ message: "which file a descriptor is of is only known on Linux" }))
 }
 
-/** How often a bookie is killed in each lane; at two of three kills, the power is lost too. */
-const kills = 80
+/** How often bookies are killed, on each engine; at two of three kills, the power is lost too. */
+const kills = { native: 160, level: 40 }
 
 /** How often a bookie goes on with its directory before the next one begins with an empty one. */
 const killsPerDirectory = 8
@@ -49,11 +58,15 @@ const run = (settings: Settings, room: string): Effect.Effect<Outcome> =>
   Effect.gen(function* () {
     const findings = new Findings()
     const level = Engines.level()
-    const lanes = [Engines.native, Engines.native, ...(level === undefined ? [] : [level])]
+    const lanes = [
+      { engine: Engines.native, kills: kills.native / 2 },
+      { engine: Engines.native, kills: kills.native / 2 },
+      ...(level === undefined ? [] : [{ engine: level, kills: kills.level }])
+    ]
     const totals: Totals = { losses: 0, lost: 0, acknowledged: 0 }
     const done = yield* Effect.forEach(
       lanes,
-      (engine, lane) => {
+      ({ engine, kills }, lane) => {
         const random = Random.make(settings.seed * lanes.length + lane)
         let bookie = begin(random, room, lane)
         return repeat(settings, kills, (round) =>
@@ -69,11 +82,39 @@ const run = (settings: Settings, room: string): Effect.Effect<Outcome> =>
       },
       { concurrency: "unbounded" }
     )
-    const rounds = lanes.map(({ name }, lane) => `${done[lane]} on ${name}`)
+    const rounds = lanes.map(({ engine }, lane) => `${done[lane]} on ${engine.name}`)
     return {
       did: `kills: ${rounds.join(", ")}; among them ${totals.losses} power losses, ${totals.acknowledged} acknowledged writes, ${totals.lost} unsynced tails and names lost`,
       found: findings.all
     }
+  })
+
+/** How often a bookie on a disk loses its power, on each engine. */
+const powerCuts = 20
+
+/** The same on disks that really lose what was not synced, one engine after the other. */
+const onDisks = (settings: Settings, room: string): Effect.Effect<Outcome> =>
+  Effect.gen(function* () {
+    if (!Disk.isPossible(room)) return { did: "no disk of its own, which this system does not let us have", found: [] }
+    const findings = new Findings()
+    const did: Array<string> = []
+    for (const [at, engine] of Engines.all().entries()) {
+      const random = Random.make(settings.seed + 7 * at + 3)
+      let bookie = new OnDisk(engine, random, findings, room)
+      let acknowledged = 0
+      const cuts = yield* repeat({ ...settings, extraSeconds: settings.extraSeconds / 2 }, powerCuts, (round) =>
+        Effect.gen(function* () {
+          if (round > 0 && round % killsPerDirectory === 0) {
+            acknowledged += bookie.acknowledged
+            bookie = new OnDisk(engine, random, findings, room)
+          }
+          yield* bookie.losePower()
+          return findings.none
+        })
+      )
+      did.push(`${cuts} on ${engine.name} (${acknowledged + bookie.acknowledged} acknowledged writes)`)
+    }
+    return { did: `disks that lost their power: ${did.join(", ")}`, found: findings.all }
   })
 
 interface Directory {
