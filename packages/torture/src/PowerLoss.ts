@@ -18,21 +18,23 @@ import type { Random } from "./Random.ts"
 /** What has reached the disk, by inodes. */
 export class Synced {
   readonly #sizes = new Map<string, number>()
-  readonly #names = new Map<string, ReadonlySet<string>>()
+  /** Of each directory, the inodes of its names. */
+  readonly #names = new Map<string, ReadonlyMap<string, string>>()
 
   /** Reads the lines of a process. */
   read(printed: string): void {
     for (const line of printed.split("\n").slice(0, -1)) {
       const [word, inode = "", ...rest] = line.split(" ")
       if (word === "synced") this.#sizes.set(inode, Number(rest[0]))
-      if (word === "names") this.#names.set(inode, new Set(rest.map((entry) => entry.slice(entry.indexOf("/") + 1))))
+      if (word === "names") this.#names.set(inode, new Map(rest.map(readName)))
     }
   }
 
   /** Takes a directory as it is for being on disk. */
   readAll(directory: string): void {
     const entries = Fs.readdirSync(directory, { withFileTypes: true })
-    this.#names.set(String(Fs.statSync(directory).ino), new Set(entries.map(({ name }) => name)))
+    const names = entries.map(({ name }) => [name, inodeAt(Path.join(directory, name))] as const)
+    this.#names.set(inodeAt(directory), new Map(names))
     for (const entry of entries) {
       const path = Path.join(directory, entry.name)
       const stat = Fs.statSync(path)
@@ -46,10 +48,18 @@ export class Synced {
     return this.#sizes.get(String(inode)) ?? 0
   }
 
-  /** Whether a directory is on disk with a name in it. */
-  hasName(directory: number, name: string): boolean {
-    return this.#names.get(String(directory))?.has(name) === true
+  /** The inode that a name in a directory has on disk; `undefined` if it is not there. */
+  inodeOf(directory: number, name: string): number | undefined {
+    const inode = this.#names.get(String(directory))?.get(name)
+    return inode === undefined ? undefined : Number(inode)
   }
+}
+
+const inodeAt = (path: string): string => String(Fs.statSync(path).ino)
+
+const readName = (entry: string): readonly [name: string, inode: string] => {
+  const slash = entry.indexOf("/")
+  return [entry.slice(slash + 1), entry.slice(0, slash)]
 }
 
 /** What is lost: everything that may be, or some of it. */
@@ -68,6 +78,7 @@ export const lose = (
   syncsOwnWal: boolean
 ): ReadonlyArray<string> => {
   const lost: Array<string> = []
+  const places = placesIn(source)
   const isLost = (): boolean => severity === "all" || random.oneIn(2)
   const copy = (from: string, to: string): void => {
     Fs.mkdirSync(to)
@@ -78,8 +89,13 @@ export const lose = (
       const isWal = /^\d{6}\.log$/.test(name)
       const isLog = name.endsWith(".log") && !(isWal && syncsOwnWal)
       const isOurs = stat.isDirectory() || isLog || name === "lastId"
-      if (isOurs && !synced.hasName(directory, name) && isLost()) {
+      const inode = synced.inodeOf(directory, name)
+      const isOnDisk = stat.isDirectory() ? inode === stat.ino : inode !== undefined
+      if (isOurs && !isOnDisk && isLost()) {
         lost.push(`the name ${path}`)
+        // Of an exchange of directories, the one that had the name before is there again.
+        const before = stat.isDirectory() && inode !== undefined ? places.get(inode) : undefined
+        if (before !== undefined) copy(before, Path.join(to, name))
       } else if (stat.isDirectory()) {
         copy(path, Path.join(to, name))
       } else {
@@ -94,4 +110,15 @@ export const lose = (
   }
   copy(source, target)
   return lost
+}
+
+/** Where the directories below one are, by their inodes. */
+const placesIn = (directory: string): ReadonlyMap<number, string> => {
+  const entries = Fs.readdirSync(directory, { withFileTypes: true, recursive: true })
+  return new Map(
+    entries.flatMap((entry) => {
+      const path = Path.join(entry.parentPath, entry.name)
+      return entry.isDirectory() ? [[Fs.statSync(path).ino, path] as const] : []
+    })
+  )
 }

@@ -32,7 +32,7 @@ export const operation = (seed: number, number: number): Operation => {
       return { type: "delete", ledgerId: ledgerOf(Math.max(0, generation - 1 - random.below(2)), random.below(3)) }
     case 11:
       return { type: "compact" }
-    case 20:
+    case placeOfRebuild:
       return { type: "rebuild" }
     default: {
       const batches = random.oneIn(3) ? 3 : 1
@@ -46,6 +46,10 @@ export const operation = (seed: number, number: number): Operation => {
     }
   }
 }
+
+/** The number of the first rebuild from a number on. */
+export const nextRebuild = (from: number): number =>
+  from + ((placeOfRebuild - (from % generationLength) + generationLength) % generationLength)
 
 /** The ledgers that the operations before a number have deleted. */
 export const deletedBefore = (seed: number, number: number): ReadonlySet<bigint> => {
@@ -88,6 +92,9 @@ export const writerOf = (
 
 /** How many operations share their ledgers. */
 const generationLength = 24
+
+/** Which of them is a rebuild. */
+const placeOfRebuild = 20
 
 /** Ids over the whole range: small ones, those beside 2^32 and 2^53, and the largest. */
 const bases: readonly [bigint, ...ReadonlyArray<bigint>] = [0n, 1n << 32n, (1n << 53n) - 100n, (1n << 63n) - 4096n]

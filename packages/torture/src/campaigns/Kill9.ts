@@ -106,7 +106,7 @@ const killOnce = Effect.fnUntraced(function* (
   const ended = yield* Bookie.killed(moment, engine.program("bookie", directory, String(seed), String(first)))
   if (ended.signal !== "SIGKILL" || ended.hung) return findings.add(`seed ${seed}: it ${Process.describe(ended)}`)
   const progress = progressOf(ended.stdout, first)
-  const where = `${engine.name}, seed ${seed}, killed ${moment.millis} ms after its ${moment.from}, from operation ${first}`
+  const where = `${engine.name}, seed ${seed}, ${Bookie.describe(moment)}, from operation ${first}`
   // Killed before it created its directory.
   if (!Fs.existsSync(Path.join(directory, "logs"))) return
   // A copy, so that the next bookie recovers what this one left, and not what the inspection did.

@@ -16,6 +16,7 @@ import { inspectOn } from "../Inspector.ts"
 import * as PowerLoss from "../PowerLoss.ts"
 import * as Process from "../Process.ts"
 import * as Random from "../Random.ts"
+import * as Workload from "../Workload.ts"
 import { repeat } from "../Rounds.ts"
 import { OnDisk } from "./powerLoss/OnDisk.ts"
 
@@ -29,7 +30,8 @@ export const powerLoss: Campaign = {
       ? Effect.scoped(
           Effect.gen(function* () {
             const rooms = [yield* Bookie.room("memory"), yield* Bookie.room("memory")] as const
-            const [recorded, real] = yield* Effect.all([run(settings, rooms[0]), onDisks(settings, rooms[1])], {
+            const enough = { ...settings, scale: Math.max(leastScale, settings.scale) }
+            const [recorded, real] = yield* Effect.all([run(enough, rooms[0]), onDisks(enough, rooms[1])], {
               concurrency: 2
             })
             const found = [...recorded.found, ...real.found]
@@ -44,6 +46,9 @@ const kills = { native: 160, level: 40 }
 
 /** How often a bookie goes on with its directory before the next one begins with an empty one. */
 const killsPerDirectory = 8
+
+/** Fewer kills meet too few of what must be synced. */
+const leastScale = 0.15
 
 /** In milliseconds. */
 const longestLife = 300
@@ -140,7 +145,9 @@ const killOnce = Effect.fnUntraced(function* (
 ) {
   const { directory, expectation, seed } = bookie
   const first = expectation.next
-  const moment = Bookie.moment(random, longestLife)
+  const moment = random.oneIn(3)
+    ? Bookie.momentAfter(random, Workload.nextRebuild(first))
+    : Bookie.moment(random, longestLife)
   const ended = yield* Bookie.killed(moment, engine.program("recorded-bookie", directory, String(seed), String(first)))
   if (ended.signal !== "SIGKILL" || ended.hung) return findings.add(`seed ${seed}: it ${Process.describe(ended)}`)
   bookie.synced.read(ended.stdout)
@@ -148,7 +155,7 @@ const killOnce = Effect.fnUntraced(function* (
   totals.acknowledged += progress.count
 
   const copy = `${directory}-copy`
-  let where = `${engine.name}, seed ${seed}, killed ${moment.millis} ms after its ${moment.from}, from operation ${first}`
+  let where = `${engine.name}, seed ${seed}, ${Bookie.describe(moment)}, from operation ${first}`
   const isLoss = !random.oneIn(3)
   if (isLoss) {
     const lost = PowerLoss.lose(

@@ -30,6 +30,9 @@ export const rebuild: Campaign = {
 
 const kills = 100
 
+/** Fewer kills meet too few of the steps of a rebuild. */
+const leastScale = 0.24
+
 /** How many rebuilds work at a time. */
 const lanes = 2
 
@@ -57,7 +60,7 @@ const run = (settings: Settings, room: string): Effect.Effect<CampaignOutcome> =
         const written = yield* Effect.orDie(Effect.scoped(write(directory)))
         yield* rebuildOnce(directory, BigInt(ledgers) - 1n, findings)
         let next = 0n
-        return yield* repeat(settings, kills / lanes, () =>
+        return yield* repeat({ ...settings, scale: Math.max(leastScale, settings.scale) }, kills / lanes, () =>
           Effect.map(killOnce(random, directory, next, written, findings, totals), (following) => {
             next = following
             return findings.none
@@ -161,7 +164,7 @@ const whatIsThere = Effect.fnUntraced(
 
 const killedAfter = Effect.fnUntraced(function* (random: Random.Random, directory: string, first: bigint) {
   const millis = random.below(longestLife)
-  const moment = { from: "first line", millis } as const
+  const moment = { after: "\n", millis }
   const ended = yield* Bookie.killed(moment, Process.program("rebuilder", directory, String(first), String(ledgers)))
   return { ended, when: `after ${millis} ms` }
 })

@@ -71,7 +71,7 @@ const add = Effect.fnUntraced(function* (
 })
 
 const program = Effect.gen(function* () {
-  const log = yield* EntryLog.make({ directory: logsIn(directory), maxLogSize: "256 KiB" })
+  const log = yield* EntryLog.make({ directory: logsIn(directory), maxLogSize: "64 KiB" })
   let number = Number(first)
   while (true) {
     number = yield* Effect.scoped(serve(log, number))
