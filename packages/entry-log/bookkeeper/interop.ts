@@ -35,13 +35,14 @@ const main = async (): Promise<number> => {
     )
     return 2
   }
-  const seeds = seedsOf(process.argv.slice(2))
-  if (seeds === undefined) {
+  const asked = readArguments(process.argv.slice(2))
+  if (asked === undefined) {
     console.error("--seed must be a whole number from 0, and --seeds one from 1.")
     return 1
   }
+  const { keep, seeds } = asked
   Judge.build()
-  const root = Fs.mkdtempSync(Path.join(Judge.folder, "target", "interop-"))
+  const root = keep ?? Fs.mkdtempSync(Path.join(Judge.folder, "target", "interop-"))
   const trials = seeds.map((seed) => trialOf(root, seed))
 
   await each(trials, async ({ ours, seed }) => Table.write(`${ours}.rows`, await Ours.write(ours, seed)))
@@ -53,20 +54,22 @@ const main = async (): Promise<number> => {
   for (const trial of trials) report(trial)
   const failed = trials.some(({ problem }) => problem !== undefined)
   if (failed) console.error(`${said.join("")}The directories are kept in ${root}`)
-  else Fs.rmSync(root, { recursive: true, force: true })
+  else if (keep === undefined) Fs.rmSync(root, { recursive: true, force: true })
   return failed ? 1 : 0
 }
 
 /** The first is a multiple of five unless one is asked for: such a seed has logs with more than 10,000 ledgers. */
-const seedsOf = (args: ReadonlyArray<string>): ReadonlyArray<number> | undefined => {
+const readArguments = (
+  args: ReadonlyArray<string>
+): { readonly seeds: ReadonlyArray<number>; readonly keep: string | undefined } | undefined => {
   const { values } = parseArgs({
     args: [...args],
-    options: { seed: { type: "string" }, seeds: { type: "string", default: "5" } }
+    options: { seed: { type: "string" }, seeds: { type: "string", default: "5" }, keep: { type: "string" } }
   })
   const first = values.seed === undefined ? 5 * Math.floor(Math.random() * 200_000) : Number(values.seed)
   const count = Number(values.seeds)
   if (!Number.isSafeInteger(first) || first < 0 || !Number.isSafeInteger(count) || count < 1) return undefined
-  return Array.from({ length: count }, (_, index) => first + index)
+  return { seeds: Array.from({ length: count }, (_, index) => first + index), keep: values.keep }
 }
 
 /** BookKeeper has direct I/O on Linux on x64 alone. */
