@@ -7,8 +7,10 @@
 import * as Effect from "effect/Effect"
 import * as Path from "node:path"
 import { type Campaign, type Outcome, type Settings, Unavailable } from "../Campaign.ts"
+import * as Directory from "../Directory.ts"
 import { Findings } from "../Findings.ts"
 import * as Process from "../Process.ts"
+import * as Rebuilding from "./bookkeeper/Rebuilding.ts"
 import { repeat } from "../Rounds.ts"
 
 /** The campaign. */
@@ -37,22 +39,31 @@ const run = Effect.fnUntraced(function* (settings: Settings): Effect.fn.Return<O
   const asked = Math.max(1, Math.min(seedsPerRun, Math.round(seeds * settings.scale)))
   let unavailable: string | undefined
   let done = 0
+  const totals = { rebuilt: 0, entries: 0 }
   yield* repeat(settings, seeds / seedsPerRun, (round) =>
     Effect.gen(function* () {
       const seed = first + round * seedsPerRun
-      const ended = yield* Process.run(
-        { argv: [process.execPath, program, "--seed", String(seed), "--seeds", String(asked)] },
-        { seconds: 600 }
-      )
+      const room = yield* Directory.temporary
+      const options = ["--seed", String(seed), "--seeds", String(asked), "--keep", room]
+      const ended = yield* Process.run({ argv: [process.execPath, program, ...options] }, { seconds: 900 })
       if (ended.code === missing) unavailable = ended.stderr.trim()
       else if (ended.code !== 0) findings.add(Process.describe(ended))
       else done += asked
-      return ended.code === 0
-    })
+      if (ended.code !== 0) return false
+      for (const directory of Rebuilding.directoriesIn(room)) {
+        const rebuilt = yield* Effect.result(Rebuilding.rebuild(directory))
+        if (rebuilt._tag === "Failure") findings.add(`${Path.basename(directory)}: ${rebuilt.failure.message}`)
+        else totals.entries += rebuilt.success
+        totals.rebuilt += 1
+      }
+      return findings.none
+    }).pipe(Effect.scoped)
   )
   if (unavailable !== undefined) return yield* new Unavailable({ message: unavailable })
   return {
-    did: `${done} seeds each way: every entry, byte and location is the same to BookKeeper and to us`,
+    did:
+      `${done} seeds each way: every entry, byte and location is the same to BookKeeper and to us; ` +
+      `${totals.rebuilt} indexes rebuilt by both, ${totals.entries.toLocaleString("en")} locations the same`,
     found: findings.all
   }
 })
