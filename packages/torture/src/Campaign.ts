@@ -32,5 +32,7 @@ export interface Campaign {
   readonly name: string
   /** What must hold, in a sentence. */
   readonly promise: string
+  /** Whether it keeps no more than one core busy, so that another such one runs beside it. */
+  readonly isNarrow?: boolean | undefined
   readonly run: (settings: Settings) => Effect.Effect<Outcome, Unavailable>
 }

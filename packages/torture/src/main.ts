@@ -1,5 +1,6 @@
 /**
- * Runs the campaigns, one after another: `npm run torture -- --help`.
+ * Runs the campaigns, one after another, and at the end those that need only one
+ * core two at a time: `npm run torture -- --help`.
  *
  * Prints a line for each with what it did and what it found. A campaign that
  * found something prints the seed that repeats it, and makes the exit code 1.
@@ -40,9 +41,13 @@ const torture = Command.make(
       scale: quick ? 0.05 : 1,
       extraSeconds: (hours * 3600) / chosen.length
     }
-    let found = 0
     yield* Programs.bundle
-    for (const campaign of chosen) found += yield* report(campaign, settings)
+    const { narrow = [], wide = [] } = Object.groupBy(chosen, ({ isNarrow }) => (isNarrow === true ? "narrow" : "wide"))
+    const counts = [
+      ...(yield* Effect.forEach(wide, (campaign) => report(campaign, settings))),
+      ...(yield* Effect.forEach(narrow, (campaign) => report(campaign, settings), { concurrency: 2 }))
+    ]
+    const found = counts.reduce((sum, count) => sum + count, 0)
     if (found > 0) return yield* new Found({ message: `${found} findings` })
     const minutes = ((Date.now() - start) / 60_000).toFixed(1)
     return yield* Console.log(`${chosen.length} campaigns passed in ${minutes} minutes, 0 failed`)

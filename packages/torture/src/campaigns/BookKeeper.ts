@@ -16,6 +16,7 @@ import { repeat } from "../Rounds.ts"
 /** The campaign. */
 export const bookkeeper: Campaign = {
   name: "bookkeeper",
+  isNarrow: true,
   promise:
     "Every entry, byte and location is the same to Apache BookKeeper and to us, each on what the other one wrote.",
   run: (settings) => run(settings)

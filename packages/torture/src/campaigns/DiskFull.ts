@@ -19,7 +19,7 @@ export const diskFull: Campaign = {
         return yield* new Unavailable({ message: "this system does not let us mount a file system of our own" })
       }
       const reports: Array<Report.Report> = []
-      yield* Rounds.repeatInLanes(settings, 2, 10, (round) =>
+      yield* Rounds.repeatInLanes(settings, 2, 6, (round) =>
         Effect.map(fill(settings.seed + round), (report) => {
           reports.push(report)
           return report.found.length === 0

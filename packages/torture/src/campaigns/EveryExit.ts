@@ -44,9 +44,12 @@ export const everyExit: Campaign = {
       const findings = new Findings()
       const figures = { exits: 0, entries: 0 }
       const engines = Engines.all()
-      yield* Rounds.repeat(settings, 4, () =>
+      yield* Rounds.repeat(settings, 4, (round) =>
         Effect.gen(function* () {
-          const exits = engines.flatMap((engine) => ways.map((way) => choose(engine, way, random)))
+          // Every other round is on the default engine alone.
+          const exits = (round % 2 === 0 ? engines : [Engines.native]).flatMap((engine) =>
+            ways.map((way) => choose(engine, way, random))
+          )
           const entries = yield* Effect.forEach(exits, (exit) => run(exit, findings), { concurrency: 2 })
           for (const count of entries) figures.entries += count
           figures.exits += exits.length

@@ -26,7 +26,7 @@ export const ioErrors: Campaign = {
       const here = { nothing: true, "file system": Process.canMount(), disk: Disk.isPossible(room) }
       const possible = troubles.filter(({ needs }) => here[needs])
       const without = here.disk ? "" : "; without a disk that fails, which this system does not let us have"
-      const rounds = yield* Rounds.repeat(settings, 4, (round) =>
+      const rounds = yield* Rounds.repeat(settings, 2, (round) =>
         Effect.gen(function* () {
           const found = yield* Effect.forEach(
             engines.flatMap((engine) => possible.map((kind) => ({ engine, kind }))),

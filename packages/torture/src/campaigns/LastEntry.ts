@@ -12,6 +12,7 @@ import * as Rounds from "../Rounds.ts"
 /** The campaign. */
 export const lastEntry: Campaign = {
   name: "last-entry",
+  isNarrow: true,
   promise: "The last entry of a ledger costs no more than twice as much over 10,000 deleted ledgers as over none",
   run: (settings) =>
     Effect.gen(function* () {

@@ -14,6 +14,7 @@ import { repeat } from "../Rounds.ts"
 /** The campaign. */
 export const lyingInput: Campaign = {
   name: "lying-input",
+  isNarrow: true,
   promise: "Ids out of range, sizes, names, headers and maps that lie get a typed error, in bounded memory.",
   run: (settings) => Effect.scoped(Effect.flatMap(Bookie.room("memory"), (room) => run(settings, room)))
 }

@@ -17,6 +17,7 @@ const deadline = 900
 /** The campaign. */
 export const memory: Campaign = {
   name: "memory",
+  isNarrow: true,
   promise:
     "Queues and caches are bounded: memory stays flat under slow readers and fast writers, and nothing is dropped",
   run: ({ extraSeconds, scale, seed }) =>

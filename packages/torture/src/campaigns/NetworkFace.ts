@@ -16,6 +16,7 @@ import * as Clients from "./networkFace/Clients.ts"
 /** The campaign. */
 export const networkFace: Campaign = {
   name: "network-face",
+  isNarrow: true,
   promise: "The server of metrics answers on loopback and only what it must, and no client takes it down",
   run: (settings) =>
     Effect.scoped(

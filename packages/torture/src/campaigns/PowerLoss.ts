@@ -42,13 +42,13 @@ export const powerLoss: Campaign = {
 }
 
 /** How often bookies are killed, on each engine; at two of three kills, the power is lost too. */
-const kills = { native: 160, level: 40 }
+const kills = { native: 120, level: 30 }
 
 /** How often a bookie goes on with its directory before the next one begins with an empty one. */
 const killsPerDirectory = 8
 
 /** Fewer kills meet too few of what must be synced. */
-const leastScale = 0.15
+const leastScale = 0.2
 
 /** In milliseconds. */
 const longestLife = 300

@@ -27,10 +27,10 @@ export const campaigns: ReadonlyArray<Campaign> = [
   ioErrors,
   corruption,
   twoOwners,
+  rebuild,
+  bookkeeper,
+  lyingInput,
   memory,
   lastEntry,
-  rebuild,
-  lyingInput,
-  bookkeeper,
   networkFace
 ]
