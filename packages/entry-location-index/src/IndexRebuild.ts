@@ -111,11 +111,8 @@ export const rebuildWithoutEngine = (
     })
   )
 
-/** How many entries share a commit: many, because each commit writes every page that it touches. */
-const batchSize = 200_000
-
-/** How many ledgers at most: each costs some 2 KiB until it is committed, however few entries it has. */
-const batchLedgers = 50_000
+/** How many entries share a commit. */
+const batchSize = 100_000
 
 const build: (
   options: Options,
@@ -127,9 +124,9 @@ const build: (
 > = Effect.fnUntraced(function* (options: Options, { path }: Workspace.Workspace) {
   const { directory, maxEntrySize } = { directory: options.entryLogs, maxEntrySize: options.maxEntrySize }
   const entryLog = yield* EntryLog.make({ directory, maxEntrySize, readOnly: true })
-  const sizes = yield* LogSizes.read(entryLog.directory)
+  const logSizes = yield* LogSizes.read(entryLog.directory)
   const database = yield* RocksDB.make({ path })
-  const store = yield* Store.open(database, pageCacheSize)
+  const store = yield* Store.open(database, sizes)
   const includes = options.includes ?? (() => true)
   const onProgress = options.onProgress ?? (() => Effect.void)
   let scanned = 0
@@ -139,7 +136,7 @@ const build: (
     Effect.suspend(() => {
       const taken = changes
       changes = new Changes()
-      return Effect.andThen(store.commit(taken, "buffered"), onProgress({ scanned, bytes, totalBytes: sizes.total }))
+      return Effect.andThen(store.commit(taken, "buffered"), onProgress({ scanned, bytes, totalBytes: logSizes.total }))
     })
   yield* Stream.runForEachArray(entryLog.scan({ payloads: false }), (entries) => {
     for (const { entryId, ledgerId, location } of entries) {
@@ -148,19 +145,18 @@ const build: (
       else excluded += 1
     }
     const last = entries.at(-1)
-    const isSmall = changes.size < batchSize && changes.ledgers.size < batchLedgers
-    return isSmall || last === undefined ? Effect.void : commit(sizes.upTo(last.location))
+    return changes.size < batchSize || last === undefined ? Effect.void : commit(logSizes.upTo(last.location))
   })
-  yield* commit(sizes.total)
+  yield* commit(logSizes.total)
+  yield* store.flush
   // It only saves room, so one that has not enough of it is left out.
   yield* Effect.catchReason(database.compact(), "RocksDBError", "NoSpace", ({ message }) => Effect.logDebug(message))
   yield* database.syncWal
   yield* LogSync.sync(entryLog.directory)
-  return { scanned, excluded, logs: sizes.count, bytes: sizes.total }
+  return { scanned, excluded, logs: logSizes.count, bytes: logSizes.total }
 })
 
-/** In bytes. */
-const pageCacheSize = 64 * 1024 * 1024
+const sizes: Store.Sizes = { pageCache: 64 * 1024 * 1024, writeBuffer: 128 * 1024 * 1024 }
 
 const check = ({ path }: Workspace.Workspace) =>
   Effect.flatMap(RocksDB.make({ path, readOnly: true }), Verification.verify)

@@ -39,8 +39,12 @@ export interface LocationPage {
   count: number
 }
 
-/** Makes an empty page. */
-export const make = (): LocationPage => ({ words: noWords, length: 0, count: 0 })
+/** Makes an empty page, with room for so many slots; it grows when there are more. */
+export const make = (room = 0): LocationPage => ({
+  words: room === 0 ? noWords : new Int32Array(2 * room).fill(unset),
+  length: 0,
+  count: 0
+})
 
 /** The location in a slot from 0 to 255, or `undefined`. */
 export const get = (page: LocationPage, slot: number): Location.Location | undefined => {
@@ -58,6 +62,17 @@ export const has = (page: LocationPage, slot: number): boolean =>
 /** Sets the location in a slot from 0 to 255, and answers whether the slot was not set before. */
 export const set = (page: LocationPage, slot: number, location: Location.Location): boolean =>
   setWords(page, slot, Words.low(location), Words.high(location))
+
+/**
+ * Sets the slots from one on whose locations are in `words`, from `at` on: the low and the high word of each, the high
+ * one negative where a slot is to be left as it is.
+ */
+export const setRange = (page: LocationPage, first: number, words: Int32Array, at: number, slots: number): void => {
+  for (let nth = 0; nth < slots; nth++) {
+    const high = words[at + 2 * nth + 1] ?? unset
+    if (high >= 0) setWords(page, first + nth, words[at + 2 * nth] ?? 0, high)
+  }
+}
 
 /**
  * Puts the slots that are set in `upper` over those of `lower`. Neither is changed, and the page that it answers has no
@@ -107,21 +122,31 @@ export const encode = (page: LocationPage): Uint8Array<ArrayBuffer> => {
 
 /** The page of its bytes, or what is wrong with them. Allocates no more than a page, whatever the bytes are. */
 export const decode = (bytes: Uint8Array): Result.Result<LocationPage, string> => {
-  if (bytes[0] !== version) return Result.fail(`its version is ${bytes[0] ?? "missing"}, not ${version}`)
-  if (bytes.length === 1) return Result.succeed(make())
-  const page = decodeSlots(bytes)
-  if (typeof page === "string") return Result.fail(page)
-  const problem = decodeLocations(bytes, page)
+  const page = make()
+  const problem = decodeInto(page, bytes)
   return problem === undefined ? Result.succeed(page) : Result.fail(problem)
+}
+
+/** The same into an empty page, or what is wrong: then the page is of no use until it is cleared. */
+export const decodeInto = (page: LocationPage, bytes: Uint8Array): string | undefined => {
+  if (bytes[0] !== version) return `its version is ${bytes[0] ?? "missing"}, not ${version}`
+  return bytes.length === 1 ? undefined : (decodeSlots(bytes, page) ?? decodeLocations(bytes, page))
+}
+
+/** Makes a page empty, and keeps its room. */
+export const clear = (page: LocationPage): void => {
+  page.words.fill(unset, 0, 2 * page.length)
+  page.length = 0
+  page.count = 0
 }
 
 /** The object and its typed array, measured on Node 24. */
 const objectSize = 200
 
-const noWords = new Int32Array(0)
-
 /** The high word of a slot that is not set. */
 const unset = -1
+
+const noWords = new Int32Array(0)
 
 const setWords = (page: LocationPage, slot: number, low: number, high: number): boolean => {
   if (slot >= page.length) {
@@ -187,23 +212,26 @@ const encodeVarint = (start: number, value: number): number => {
   return at
 }
 
-/** Reads which slots are set: the words of those are 0, to be filled in. Or says what is wrong. */
-const decodeSlots = (bytes: Uint8Array): LocationPage | string => {
+/** Reads which slots are set: the high words of those are 0, to be filled in. Or says what is wrong. */
+const decodeSlots = (bytes: Uint8Array, page: LocationPage): string | undefined => {
   const length = (bytes[1] ?? 0) + 1
-  const words = new Int32Array(2 * length)
-  if (bytes[2] === denseMarker) return { words, length, count: length }
+  if (page.words.length < 2 * length) page.words = new Int32Array(2 * length)
+  const { words } = page
+  page.length = length
+  page.count = length
+  words.fill(0, 0, 2 * length)
+  if (bytes[2] === denseMarker) return undefined
   if (bytes[2] !== sparseMarker) return bytes.length < 3 ? truncated : "it does not say which slots are set"
   if (bytes.length < 3 + bitmapLength(length)) return truncated
-  let count = 0
   for (let slot = 0; slot < bitmapLength(length) * 8; slot++) {
     const isSet = ((bytes[3 + (slot >> 3)] ?? 0) & (1 << (slot & 7))) !== 0
     if (isSet && slot >= length) return "a slot above the highest one is set"
-    if (isSet) count += 1
-    else if (slot < length) words[2 * slot + 1] = unset
+    if (isSet || slot >= length) continue
+    page.count -= 1
+    words[2 * slot + 1] = unset
   }
   if ((words[2 * length - 1] ?? unset) < 0) return "the highest slot is not set"
-  if (count === length) return "it lists the slots although all of them are set"
-  return { words, length, count }
+  return page.count === length ? "it lists the slots although all of them are set" : undefined
 }
 
 /** Fills in the locations of the slots that are set, or says what is wrong. */

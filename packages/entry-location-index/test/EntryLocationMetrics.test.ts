@@ -63,7 +63,7 @@ describe("EntryLocationMetrics", () => {
   test("counts each lookup by its outcome, and whether memory answered it", (path) =>
     Effect.gen(function* () {
       yield* Effect.provide(
-        Index.use((index) => index.addLocations(range(1n, 0, 1000))),
+        Index.use((index) => Effect.andThen(index.addLocations(range(1n, 0, 1000)), index.compact)),
         layer(path)
       )
       yield* RocksDB.RocksDB.use((database) =>

@@ -4,13 +4,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { NativeEngine } from "@effect-bookie/rocksdb"
+import { NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { Probe } from "../../rocksdb/test/support/Probe.ts"
 import { EntryLocationIndex, LedgerId } from "../src/index.ts"
 import { addToSpans, maxSpans, type Span } from "../src/internal/Compactor.ts"
-import { everything, layer, maxId, range, temporaryDirectory } from "./support.ts"
+import { everything, layer, maxId, range, temporaryDirectory, until } from "./support.ts"
 
 const ledger = LedgerId.make
 
@@ -37,11 +37,6 @@ const withProbe = (
 
 const compactions = (probe: Probe) => probe.log.filter((line) => line === "end compact").length
 
-const until = (condition: () => boolean) =>
-  Effect.gen(function* () {
-    while (!condition()) yield* Effect.sleep("5 millis")
-  }).pipe(TestClock.withLive)
-
 /** Locations that do not pack. */
 const random = (entryId: bigint) => (entryId * 0x9e37_79b9_7f4a_7c15n) & maxId
 
@@ -59,6 +54,20 @@ describe("the compaction of deleted ledgers", () => {
         yield* until(() => tablesSize(path) < before / 10)
         assert.deepStrictEqual(yield* everything(index), range(1n, 0, 100, random))
         assert.strictEqual(compactions(probe), 2)
+      })
+    )
+  )
+
+  it.effect("gives back the room of what is in the journal alone too", () =>
+    withProbe((index, probe, path) =>
+      Effect.gen(function* () {
+        yield* index.addLocations(range(1n, 0, 100, random))
+        for (let at = 0; at < 5; at++) yield* index.addLocations(range(2n, at * 20_000, at * 20_000 + 20_000, random))
+        yield* index.deleteLedger(ledger(2n))
+        yield* TestClock.adjust("1 minute")
+        yield* until(() => compactions(probe) === 1)
+        assert.isBelow(tablesSize(path), 50_000)
+        assert.deepStrictEqual(yield* everything(index), range(1n, 0, 100, random))
       })
     )
   )
@@ -107,6 +116,31 @@ describe("the compaction of deleted ledgers", () => {
         assert.strictEqual(compactions(probe), 0)
       })
     )
+  )
+})
+
+describe("the journal", () => {
+  it.effect("gives its room back by itself, as checkpoints drop it", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      yield* Effect.gen(function* () {
+        const index = yield* EntryLocationIndex.EntryLocationIndex
+        for (let round = 0n; round < 60n; round++) {
+          yield* index.addLocations(range(1n, 0, 20_000, (entryId) => random(entryId + round)))
+        }
+        yield* index.addLocations(range(1n, 0, 100, random))
+      }).pipe(
+        Effect.provide(
+          Layer.provide(
+            EntryLocationIndex.layer({ writeBufferSize: 300_000, durability: "buffered" }),
+            RocksDB.layer({ path, writeBufferSize: "1 MiB" })
+          )
+        )
+      )
+      const size = Fs.readdirSync(path).reduce((sum, name) => sum + Fs.statSync(Path.join(path, name)).size, 0)
+      // The journal had 12 MB of records in all, and pages were written as often.
+      assert.isBelow(size, 6_000_000)
+    }).pipe(Effect.scoped)
   )
 })
 

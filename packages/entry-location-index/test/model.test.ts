@@ -199,15 +199,26 @@ const history = (path: string, steps: ReadonlyArray<Step>, options: EntryLocatio
   })
 
 describe("random histories", () => {
-  for (const pageCacheSize of [0, 3_000, "64 MiB"] as const) {
+  // With a write buffer of 0 there is a checkpoint after each commit, with 2 kB after some; they run beside what follows.
+  for (const [pageCacheSize, writeBufferSize] of [
+    [0, "128 MiB"],
+    [3_000, "128 MiB"],
+    ["64 MiB", "128 MiB"],
+    [0, 0],
+    ["64 MiB", 0],
+    [3_000, 2_000],
+    ["64 MiB", 2_000]
+  ] as const) {
     it.effect.prop(
-      `leave the index as they leave a model, with a page cache of ${pageCacheSize}`,
+      `leave the index as they leave a model, with a page cache of ${pageCacheSize} and a write buffer of ${writeBufferSize}`,
       { steps: Schema.Array(Step).check(Schema.isMaxLength(14)) },
       ({ steps }) =>
         Effect.scoped(
-          Effect.flatMap(temporaryDirectory, (path) => history(path, steps, { durability: "buffered", pageCacheSize }))
+          Effect.flatMap(temporaryDirectory, (path) =>
+            history(path, steps, { durability: "buffered", pageCacheSize, writeBufferSize })
+          )
         ),
-      { arbitrary: { runs: 25 } }
+      { arbitrary: { runs: 20 } }
     )
   }
 })

@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
-import { RocksDB } from "@effect-bookie/rocksdb"
+import { type Engine, RocksDB } from "@effect-bookie/rocksdb"
 import { EntryId, EntryLocationIndex, LedgerId, LocationPage } from "../src/index.ts"
 import {
   contents,
@@ -13,6 +13,7 @@ import {
   FailingEngine,
   layer,
   range,
+  raw,
   reasonOf,
   tagOf,
   temporaryDirectory,
@@ -20,10 +21,6 @@ import {
 } from "./support.ts"
 
 const ledger = LedgerId.make
-
-/** Uses the database under an index. */
-const raw = <A, E>(path: string, use: (database: RocksDB.RocksDB["Service"]) => Effect.Effect<A, E>) =>
-  RocksDB.RocksDB.use(use).pipe(Effect.provide(RocksDB.layer({ path })))
 
 const metadataKey = Uint8Array.of(0)
 
@@ -37,20 +34,28 @@ const test = (name: string, body: (path: string) => Effect.Effect<void, unknown>
 
 const readOnly = (path: string) => Layer.provide(EntryLocationIndex.layer(), RocksDB.layer({ path, readOnly: true }))
 
+/** Adds entries to an index and lets them stand in pages, not in the journal. */
+const paged = (path: string, entries: ReadonlyArray<EntryLocationIndex.EntryLocation>) =>
+  using(path, (index) => Effect.andThen(index.addLocations(entries), index.compact))
+
+/** How many bytes the values of a write have. */
+const valuesOf = (operations: ReadonlyArray<Engine.Operation>): number =>
+  operations.reduce((sum, one) => sum + (one.type === "put" ? one.value.length : 0), 0)
+
 const build = (path: string) => Effect.provide(Effect.asVoid(EntryLocationIndex.EntryLocationIndex), layer(path))
 
 describe("an index of another version", () => {
   test("is refused with UnsupportedFormat, and nothing is written", (path) =>
     Effect.gen(function* () {
       yield* using(path, (index) => index.addLocations(range(1n, 0, 10)))
-      yield* raw(path, (database) => database.put(metadataKey, Uint8Array.of(2, 0, 0)))
+      yield* raw(path, (database) => database.put(metadataKey, Uint8Array.of(3, 0, 0)))
       const engine = new FailingEngine()
       const { message } = yield* reasonOf(
         Effect.provide(Effect.asVoid(EntryLocationIndex.EntryLocationIndex), layer(path, undefined, engine.layer))
       )
-      assert.match(message, /the index has format version 2, not 1/)
+      assert.match(message, /the index has format version 3, not 2/)
       assert.deepStrictEqual(engine.writes, [])
-      assert.deepStrictEqual(yield* raw(path, (database) => database.get(metadataKey)), Buffer.from([2, 0, 0]))
+      assert.deepStrictEqual(yield* raw(path, (database) => database.get(metadataKey)), Buffer.from([3, 0, 0]))
     }))
 
   test("is refused read-only too, and its directory is left as it is", (path) =>
@@ -73,7 +78,20 @@ describe("an index of another version", () => {
 
   test("is corrupt if its metadata is cut short, or counts what no number can", (path) =>
     Effect.gen(function* () {
-      for (const bytes of [[], [1], [1, 0, 0, 0, 0, 0, 0, 0], [1, 255, 255, 255, 255, 255, 255, 255, 255]]) {
+      const zero = Array.from({ length: 8 }, () => 0)
+      const tooMany = [0, 0x20, 0, 0, 0, 0, 0, 0]
+      const negative = Array.from({ length: 8 }, () => 255)
+      for (const bytes of [
+        [],
+        [2],
+        [2, ...zero],
+        [2, ...zero, ...zero.slice(1)],
+        [2, ...zero, ...zero, 0],
+        [2, ...tooMany, ...zero],
+        [2, ...zero, ...tooMany],
+        [2, ...negative, ...zero],
+        [2, ...zero, ...negative]
+      ]) {
         yield* raw(path, (database) => database.put(metadataKey, Uint8Array.from(bytes)))
         assert.strictEqual(yield* tagOf(build(path)), "Corruption")
       }
@@ -94,12 +112,22 @@ describe("a new index", () => {
     Effect.gen(function* () {
       const engine = new FailingEngine()
       yield* EntryLocationIndex.EntryLocationIndex.use((index) =>
-        index.addLocations(range(1n, 0, 2560, (entryId) => (3n << 32n) + 1024n + entryId * 1040n))
+        Effect.andThen(
+          index.addLocations(range(1n, 0, 2560, (entryId) => (3n << 32n) + 1024n + entryId * 1040n)),
+          index.compact
+        )
       ).pipe(Effect.provide(layer(path, undefined, engine.layer)))
-      const [operations = []] = engine.writes
-      assert.strictEqual(operations.length, 10 + 2, "ten pages, the record of the ledger, the metadata")
-      const bytes = operations.reduce((sum, one) => sum + (one.type === "put" ? one.value.length : 0), 0)
-      assert.isBelow(bytes, 2.2 * 2560)
+      const [journal = [], pages = [], end = []] = engine.writes
+      assert.strictEqual(engine.writes.length, 3)
+      assert.strictEqual(journal.length, 2, "the metadata, and one record of the journal")
+      assert.strictEqual(pages.length, 10 + 1, "ten pages, and the record of the ledger")
+      assert.deepStrictEqual(
+        end.map(({ type }) => type),
+        ["put", "removeRange"],
+        "the metadata, and the journal goes"
+      )
+      assert.isBelow(valuesOf(journal), 2.2 * 2560)
+      assert.isBelow(valuesOf(pages), 2.2 * 2560)
     }))
 })
 
@@ -108,7 +136,7 @@ describe("a rotten page", () => {
 
   test("is Corruption to lookups and scans, and other pages are read", (path) =>
     Effect.gen(function* () {
-      yield* using(path, (index) => index.addLocations([...range(1n, 0, 1000), ...range(2n, 0, 10)]))
+      yield* paged(path, [...range(1n, 0, 1000), ...range(2n, 0, 10)])
       yield* raw(path, (database) => database.put(pageKey(1, 2), rotten))
       yield* using(path, (index) =>
         Effect.gen(function* () {
@@ -135,7 +163,7 @@ describe("a rotten page", () => {
 
   test("fails a commit to it and leaves the index as it is; its ledger can be deleted", (path) =>
     Effect.gen(function* () {
-      yield* using(path, (index) => index.addLocations(range(1n, 0, 300)))
+      yield* paged(path, range(1n, 0, 300))
       yield* raw(path, (database) => database.put(pageKey(1, 0), rotten))
       yield* using(path, (index) =>
         Effect.gen(function* () {
@@ -152,7 +180,7 @@ describe("a rotten page", () => {
 
   test("is found even if only its key is", (path) =>
     Effect.gen(function* () {
-      yield* using(path, (index) => index.addLocations(range(1n, 0, 3)))
+      yield* paged(path, range(1n, 0, 3))
       yield* raw(path, (database) => database.put(Uint8Array.of(...pageKey(1, 1), 7), rotten))
       yield* raw(path, (database) => database.put(Uint8Array.of(...ledgerKey(1), 7), rotten))
       yield* using(path, (index) =>
@@ -174,7 +202,7 @@ describe("a rotten record of a ledger", () => {
         [0, 0, 0, 0, 0, 0, 0, 9, 255, 0, 0, 0, 0, 0, 0, 7]
       ]
       for (const record of records) {
-        yield* using(path, (index) => index.addLocations(range(2n, 0, 3)))
+        yield* paged(path, range(2n, 0, 3))
         yield* raw(path, (database) => database.put(ledgerKey(1), Uint8Array.from(record)))
         yield* using(path, (index) =>
           Effect.gen(function* () {
@@ -234,6 +262,7 @@ describe("the page cache", () => {
           Effect.gen(function* () {
             for (let at = 0; at < all.length; at += 10_000) {
               yield* index.addLocations(all.slice(at, at + 10_000))
+              yield* index.compact
               assert.isAtMost(index.statistics.pageCacheBytes, 100_000)
             }
             for (let at = 0; at < all.length; at += 7_001) {
@@ -254,7 +283,7 @@ describe("the page cache", () => {
     Effect.gen(function* () {
       const hot = range(1n, 0, 256)
       const cold = range(2n, 0, 256 * 200)
-      yield* using(path, (index) => index.addLocations([...hot, ...cold]))
+      yield* paged(path, [...hot, ...cold])
       yield* using(
         path,
         (index) =>
@@ -277,6 +306,12 @@ describe("the page cache", () => {
     using(path, (index) =>
       Effect.gen(function* () {
         yield* index.addLocations(Array.from({ length: 1000 }, (_, at) => entry(BigInt(at), 0n, BigInt(at))))
+        yield* index.compact
+        for (let at = 0n; at < 1000n; at++) {
+          yield* index.getLocation(ledger(at), EntryId.make(0n))
+          yield* index.getLastEntryInLedger(ledger(at))
+        }
+        assert.isAbove(index.statistics.pageCacheBytes, 0)
         assert.isBelow(index.statistics.pageCacheBytes, 1000 * 900)
       })
     ))
@@ -286,6 +321,8 @@ describe("options", () => {
   const invalid: ReadonlyArray<EntryLocationIndex.Options> = [
     { pageCacheSize: "many" as never },
     { pageCacheSize: -1 },
+    { writeBufferSize: "many" as never },
+    { writeBufferSize: -1 },
     { durability: "often" as never },
     { compactionInterval: "sometimes" as never },
     { compactionInterval: "-1 seconds" }

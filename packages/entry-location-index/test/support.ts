@@ -2,7 +2,8 @@
  * What the tests of this package share: short ways to write entries and to open
  * an index, an engine whose writes can be refused, and real processes.
  */
-import { Effect, Layer, Stream, type Scope } from "effect"
+import { Effect, Latch, Layer, Stream, type Scope } from "effect"
+import { TestClock } from "effect/testing"
 import { Engine, NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Path from "node:path"
 import { type Program, startCommand } from "../../entry-log/test/program.ts"
@@ -57,18 +58,62 @@ export const using = <A, E>(
     Effect.provide(layer(path, options))
   )
 
+/** Waits, by the real clock, until something holds. */
+export const until = (condition: () => boolean): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    while (!condition()) yield* Effect.sleep("2 millis")
+  }).pipe(TestClock.withLive)
+
+/** Uses the database under an index. */
+export const raw = <A, E>(path: string, use: (database: RocksDB.RocksDB["Service"]) => Effect.Effect<A, E>) =>
+  RocksDB.RocksDB.use(use).pipe(Effect.provide(RocksDB.layer({ path })))
+
 /** Everything that an index holds, from its scans. */
 export const everything = (
   index: Index
 ): Effect.Effect<ReadonlyArray<EntryLocationIndex.EntryLocation>, RocksDBError.RocksDBError> =>
   Stream.runCollect(Stream.flatMap(index.ledgers, (ledgerId) => index.entries(ledgerId)))
 
+/** How writes are refused. */
+export interface RefuseOptions {
+  /** How many writes are let through before. Default: none. */
+  readonly skip?: number
+  /** Ends before each of them fails. */
+  readonly before?: Effect.Effect<void>
+  /** Which writes are meant. Default: all. */
+  readonly isMeant?: IsMeant
+  /** Which of them are done all the same. Default: none. */
+  readonly isDone?: IsMeant
+}
+
+/** Tells writes by what they are to do. */
+export type IsMeant = (operations: ReadonlyArray<Engine.Operation>) => boolean
+
+/** Writes of a checkpoint: to pages, to the records of ledgers, and the one at the end, which moves the metadata alone. */
+export const isCheckpoint: IsMeant = (operations) => !isCommit(operations)
+
+/** Writes of a commit, which put records into the journal, or drop those that a failed one has left. */
+export const isCommit: IsMeant = (operations) => {
+  const last = operations.at(-1)
+  return last?.type === "put"
+    ? last.key[0] === 3
+    : last?.type === "removeRange" && operations.length === 1 && last.gte[0] === 3
+}
+
+interface Refusal extends Required<RefuseOptions> {
+  skip: number
+  times: number
+  readonly message: string
+}
+
 /** An engine whose writes can be refused, or lose operations. */
 export class FailingEngine {
   #isLost: (operation: Engine.Operation) => boolean = () => false
-  #refused = 0
-  #message = ""
-  #before: Effect.Effect<void> = Effect.void
+  #refusal: Refusal | undefined
+  #held: { readonly isMeant: IsMeant; readonly latch: Latch.Latch } | undefined
+  #heldReads: Latch.Latch | undefined
+  /** How many writes and reads have been held back. */
+  held = 0
   writes: Array<ReadonlyArray<Engine.Operation>> = []
   /** How many times a database was opened. */
   opens = 0
@@ -78,11 +123,47 @@ export class FailingEngine {
     this.#onWrite = onWrite
   }
 
-  /** Lets the next writes fail without being done, once an effect has ended. */
-  refuse(times: number, message: string, before: Effect.Effect<void> = Effect.void): void {
-    this.#refused = times
-    this.#message = message
-    this.#before = before
+  /** Lets so many writes fail. */
+  refuse(times: number, message: string, options: RefuseOptions = {}): void {
+    this.#refusal = {
+      skip: 0,
+      before: Effect.void,
+      isMeant: () => true,
+      isDone: () => false,
+      ...options,
+      times,
+      message
+    }
+  }
+
+  /** Lets no write fail any more. */
+  accept(): void {
+    this.#refusal = undefined
+  }
+
+  /** How many writes are still to fail. */
+  get left(): number {
+    return this.#refusal?.times ?? 0
+  }
+
+  /** Holds writes back, before they are done, until the function that it returns is called. */
+  hold(isMeant: IsMeant): () => void {
+    const latch = Latch.makeUnsafe()
+    this.#held = { isMeant, latch }
+    return () => {
+      this.#held = undefined
+      latch.openUnsafe()
+    }
+  }
+
+  /** Holds the reads of cursors back, before they are done, until the function that it returns is called. */
+  holdReads(): () => void {
+    const latch = Latch.makeUnsafe()
+    this.#heldReads = latch
+    return () => {
+      this.#heldReads = undefined
+      latch.openUnsafe()
+    }
   }
 
   /** Lets operations of every write get lost. */
@@ -104,14 +185,31 @@ export class FailingEngine {
     )
   ).pipe(Layer.provide(NativeEngine.layer))
 
+  /** The refusal that a write meets. */
+  #refuses(operations: ReadonlyArray<Engine.Operation>): Refusal | undefined {
+    const refusal = this.#refusal
+    if (refusal === undefined || refusal.times === 0 || !refusal.isMeant(operations)) return undefined
+    if (refusal.skip > 0) {
+      refusal.skip -= 1
+      return undefined
+    }
+    refusal.times -= 1
+    return refusal
+  }
+
   #wrap(database: Engine.Database): Engine.Database {
     return {
       getMany: database.getMany,
       write: async (operations, sync) => {
-        if (this.#refused > 0) {
-          this.#refused -= 1
-          await Effect.runPromise(this.#before)
-          throw new Error(this.#message)
+        if (this.#held?.isMeant(operations) === true) {
+          this.held += 1
+          await Effect.runPromise(this.#held.latch.await)
+        }
+        const refusal = this.#refuses(operations)
+        if (refusal !== undefined) {
+          await Effect.runPromise(refusal.before)
+          if (refusal.isDone(operations)) await database.write(operations, sync)
+          throw new Error(refusal.message)
         }
         this.writes.push(operations)
         this.#onWrite(sync)
@@ -120,7 +218,21 @@ export class FailingEngine {
           sync
         )
       },
-      cursor: database.cursor,
+      cursor: (options) => {
+        // A native cursor has its snapshot from the beginning, so one that is held back is made later.
+        let cursor = this.#heldReads === undefined ? database.cursor(options) : undefined
+        return {
+          next: async () => {
+            if (cursor === undefined && this.#heldReads !== undefined) {
+              this.held += 1
+              await Effect.runPromise(this.#heldReads.await)
+            }
+            cursor ??= database.cursor(options)
+            return cursor.next()
+          },
+          end: async () => cursor?.end()
+        }
+      },
       property: database.property,
       compact: database.compact,
       syncWal: database.syncWal,

@@ -15,7 +15,10 @@ const withIndex = (use: (database: RocksDB.RocksDB["Service"]) => Effect.Effect<
   Effect.gen(function* () {
     const path = yield* temporaryDirectory
     yield* using(path, (index) =>
-      index.addLocations(Array.from({ length: 3000 }, (_, at) => range(BigInt(at), 0, at === 7 ? 600 : 2)).flat())
+      Effect.andThen(
+        index.addLocations(Array.from({ length: 3000 }, (_, at) => range(BigInt(at), 0, at === 7 ? 600 : 2)).flat()),
+        index.compact
+      )
     )
     yield* RocksDB.RocksDB.use(use).pipe(Effect.provide(RocksDB.layer({ path })))
   }).pipe(Effect.scoped)
@@ -49,10 +52,15 @@ const damages: ReadonlyArray<readonly [string, RocksDB.Operation, RegExp]> = [
   ],
   [
     "the number of entries is wrong",
-    { type: "put", key: Keys.metadata, value: Records.encodeMetadata(6597) },
+    { type: "put", key: Keys.metadata, value: Records.encodeMetadata(6597, 1) },
     /6598 entries are there/
   ],
   ["the number of entries is missing", { type: "remove", key: Keys.metadata }, /6598 entries are there/],
+  [
+    "the journal holds something",
+    { type: "put", key: Keys.journal(2), value: Uint8Array.of(1, 0, 0, 0) },
+    /the journal has what no page holds/
+  ],
   [
     "the key of a page is too long",
     { type: "put", key: Uint8Array.of(...Keys.page(7n, 1), 0), value: Uint8Array.of(1) },

@@ -1,109 +1,131 @@
 /**
- * What a commit is to change: for each ledger whether it is deleted first, and
- * the locations to add, already in pages.
+ * What a commit is to change: calls that add the location of an entry or delete
+ * a ledger, in their order.
  *
- * Deleting a ledger forgets what was to be added to it before, so the order of
- * the calls is kept without keeping the calls. The ids have been checked.
+ * Kept as plain words, because objects for each of the 100,000 entries of a
+ * flush would cost more than writing them does. The ids have been checked.
  */
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { Location } from "@effect-bookie/entry-log/Location"
-import * as LocationPage from "../LocationPage.ts"
-import { pageOf, slotOf } from "./pages.ts"
 import * as Words from "./words.ts"
 
-/** What is to become of a ledger. */
-export interface LedgerChange {
-  readonly ledgerId: LedgerId
-  /** Whether what the index has of it goes before the pages are added. */
-  deleted: boolean
-  /** The locations to add, by page number. */
-  pages: Map<Words.MapKey, LocationPage.LocationPage>
-}
+/** How many words a call has: two each for the ledger id, the entry id and the location. */
+export const stride = 6
 
-/** The changes of one commit. */
+/** Where in a call each word is. */
+export const ledgerHighAt = Words.highAt
+export const ledgerLowAt = Words.lowAt
+export const entryHighAt = 2 + Words.highAt
+export const entryLowAt = 2 + Words.lowAt
+export const highAt = 4 + Words.highAt
+export const lowAt = 4 + Words.lowAt
+
+/** The high word of the entry id in a call that deletes the ledger. */
+export const deletes = -1
+
+/** Calls in their order. */
 export class Changes {
-  /** The ledgers that change. */
-  readonly ledgers = new Map<Words.MapKey, LedgerChange>()
-  #size = 0
-  // Mostly the next entry is of the same page as the last one: found again without a Map.
-  #ledger: LedgerChange | undefined
-  #pageNumber: Words.MapKey | undefined
-  #page: LocationPage.LocationPage | undefined
+  #ids: BigInt64Array<ArrayBuffer>
+  #length = 0
+  /** The calls, {@link stride} words each; there is room behind the last one. */
+  words: Int32Array<ArrayBuffer>
 
-  /** How many calls of `add` and `deleteLedger` these are. */
+  /** Makes room for so many calls; it grows when there are more. */
+  constructor(room = 16) {
+    this.#ids = new BigInt64Array(room * idsPerCall)
+    this.words = new Int32Array(this.#ids.buffer)
+  }
+
+  /** How many calls these are. */
   get size(): number {
-    return this.#size
+    return this.#length / idsPerCall
+  }
+
+  /** Forgets the calls, and keeps their room. */
+  clear(): void {
+    this.#length = 0
   }
 
   /** Adds the location of an entry, or overwrites it. */
   add(ledgerId: LedgerId, entryId: EntryId, location: Location): void {
-    this.#size += 1
-    LocationPage.set(this.#pageOf(ledgerId, pageOf(entryId)), slotOf(entryId), location)
+    const at = this.#extend(idsPerCall)
+    this.#ids[at] = ledgerId
+    this.#ids[at + 1] = entryId
+    this.#ids[at + 2] = location
   }
 
   /** Deletes all that a ledger has until now. */
   deleteLedger(ledgerId: LedgerId): void {
-    this.#size += 1
-    const ledger = this.#ledgerOf(ledgerId)
-    ledger.deleted = true
-    ledger.pages = new Map()
-    this.#pageNumber = undefined
+    const at = this.#extend(idsPerCall)
+    this.#ids[at] = ledgerId
+    this.#ids[at + 1] = BigInt(deletes)
   }
 
-  #ledgerOf(ledgerId: LedgerId): LedgerChange {
-    if (this.#ledger?.ledgerId === ledgerId) return this.#ledger
-    const key = Words.mapKey(ledgerId)
-    let ledger = this.ledgers.get(key)
-    if (ledger === undefined) {
-      ledger = { ledgerId, deleted: false, pages: new Map() }
-      this.ledgers.set(key, ledger)
-    }
-    this.#ledger = ledger
-    this.#pageNumber = undefined
-    return ledger
+  /** Adds a call as its words. */
+  addWords(
+    ledgerHigh: number,
+    ledgerLow: number,
+    entryHigh: number,
+    entryLow: number,
+    high: number,
+    low: number
+  ): void {
+    const at = this.#extend(idsPerCall) * 2
+    const { words } = this
+    words[at + ledgerHighAt] = ledgerHigh
+    words[at + ledgerLowAt] = ledgerLow
+    words[at + entryHighAt] = entryHigh
+    words[at + entryLowAt] = entryLow
+    words[at + highAt] = high
+    words[at + lowAt] = low
   }
 
-  #pageOf(ledgerId: LedgerId, number: Words.MapKey): LocationPage.LocationPage {
-    const { pages } = this.#ledgerOf(ledgerId)
-    if (this.#page !== undefined && this.#pageNumber === number) return this.#page
-    let page = pages.get(number)
-    if (page === undefined) {
-      page = LocationPage.make()
-      pages.set(number, page)
-    }
-    this.#pageNumber = number
-    this.#page = page
-    return page
+  /** Whether a call deletes its ledger. */
+  isDelete(call: number): boolean {
+    return this.words[call * stride + entryHighAt] === deletes
   }
 
-  /** Puts later changes over these. The pages of the later ones are shared, not copied. */
-  #append(later: Changes): void {
-    this.#size += later.size
-    this.#ledger = undefined
-    for (const [key, ledger] of later.ledgers) {
-      const earlier = this.ledgers.get(key)
-      if (earlier === undefined) {
-        this.ledgers.set(key, { ...ledger, pages: new Map(ledger.pages) })
-        continue
-      }
-      if (ledger.deleted) {
-        earlier.deleted = true
-        earlier.pages = new Map()
-      }
-      for (const [number, page] of ledger.pages) {
-        const below = earlier.pages.get(number)
-        earlier.pages.set(number, below === undefined ? page : LocationPage.overlay(below, page))
-      }
+  /** The call after the last one of a run, which adds entries to one ledger, no more than fit in a record, or is one delete. */
+  endOfRun(start: number): number {
+    if (this.isDelete(start)) return start + 1
+    const { words } = this
+    const size = Math.min(this.size, start + maxRun)
+    const high = words[start * stride + ledgerHighAt]
+    const low = words[start * stride + ledgerLowAt]
+    let end = start + 1
+    for (let at = end * stride; end < size; end++, at += stride) {
+      if (words[at + ledgerLowAt] !== low || words[at + ledgerHighAt] !== high) break
+      if (words[at + entryHighAt] === deletes) break
     }
+    return end
+  }
+
+  #extend(length: number): number {
+    const at = this.#length
+    if (at + length > this.#ids.length) {
+      const larger = new BigInt64Array(Math.max(2 * this.#ids.length, at + length))
+      larger.set(this.#ids.subarray(0, at))
+      this.#ids = larger
+      this.words = new Int32Array(larger.buffer)
+    }
+    this.#length += length
+    return at
   }
 
   /** The changes of several commits as one, in their order. None of them is changed. */
   static merge(all: ReadonlyArray<Changes>): Changes {
     const [first] = all
     if (first !== undefined && all.length === 1) return first
-    const merged = new Changes()
-    for (const changes of all) merged.#append(changes)
+    const merged = new Changes(all.reduce((size, changes) => size + changes.size, 0))
+    for (const changes of all) {
+      const at = merged.#extend(changes.#length)
+      merged.#ids.set(changes.#ids.subarray(0, changes.#length), at)
+    }
     return merged
   }
 }
+
+const idsPerCall = 3
+
+const maxRun = 65_536

@@ -1,18 +1,20 @@
 /**
  * Gives back the room of deleted ledgers, in the background.
  *
- * A round compacts the pages of all ledgers that were deleted since the round
- * before; there is at most one an interval. The ledgers are kept as a bounded
+ * A round writes what the memtables hold into pages, so that those of the
+ * ledgers that were deleted since the round before are gone, and compacts where
+ * they were; there is at most one an interval. The ledgers are kept as a bounded
  * number of spans of ids: when there are more, the two nearest become one. A
  * compaction that fails is logged. On release the round under way ends after
  * the compaction that runs, which RocksDB waits for.
  */
-import type { RocksDB } from "@effect-bookie/rocksdb"
+import type { RocksDBError } from "@effect-bookie/rocksdb"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Keys from "./keys.ts"
+import type { Store } from "./Store.ts"
 
 /** Is told which ledgers have been deleted. */
 export interface Compactor {
@@ -26,35 +28,42 @@ export interface Span {
 }
 
 /** Makes a compactor in the current scope. */
-export const make: (
-  database: RocksDB.RocksDB["Service"],
-  interval: Duration.Duration
-) => Effect.Effect<Compactor, never, Scope.Scope> = Effect.fnUntraced(function* (
-  database: RocksDB.RocksDB["Service"],
-  interval: Duration.Duration
-) {
-  const waiting = Latch.makeUnsafe()
-  let spans: ReadonlyArray<Span> = []
-  const round = Effect.suspend(() => {
-    const taken = spans
-    spans = []
-    waiting.closeUnsafe()
-    return Effect.forEach(taken, (span) => compact(database, span), { discard: true })
-  })
-  yield* waiting.await.pipe(
-    Effect.andThen(Effect.sleep(interval)),
-    Effect.andThen(round),
-    Effect.forever,
-    Effect.forkScoped
-  )
-  return {
-    add: (ledgerIds) => {
-      if (ledgerIds.length === 0) return
-      for (const ledgerId of ledgerIds) spans = addToSpans(spans, ledgerId)
-      waiting.openUnsafe()
+export const make: (store: Store, interval: Duration.Duration) => Effect.Effect<Compactor, never, Scope.Scope> =
+  Effect.fnUntraced(function* (store: Store, interval: Duration.Duration) {
+    const waiting = Latch.makeUnsafe()
+    let spans: ReadonlyArray<Span> = []
+    const round = Effect.suspend(() => {
+      const taken = spans
+      spans = []
+      waiting.closeUnsafe()
+      return logged("The pages of deleted ledgers are still there", store.flush).pipe(
+        Effect.andThen(
+          Effect.forEach(
+            taken,
+            ({ first, last }) =>
+              logged(
+                `The room of deleted ledgers ${first} to ${last} is not given back`,
+                store.database.compact(Keys.pagesOf(first, last))
+              ),
+            { discard: true }
+          )
+        )
+      )
+    })
+    yield* waiting.await.pipe(
+      Effect.andThen(Effect.sleep(interval)),
+      Effect.andThen(round),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    return {
+      add: (ledgerIds) => {
+        if (ledgerIds.length === 0) return
+        for (const ledgerId of ledgerIds) spans = addToSpans(spans, ledgerId)
+        waiting.openUnsafe()
+      }
     }
-  }
-})
+  })
 
 /** Adds a ledger to spans that are in order and do not touch, and keeps them so. */
 export const addToSpans = (spans: ReadonlyArray<Span>, ledgerId: bigint): ReadonlyArray<Span> => {
@@ -89,11 +98,5 @@ const least = (left: bigint, right: bigint | undefined): bigint => (right !== un
 const greatest = (left: bigint, right: bigint | undefined): bigint =>
   right !== undefined && right > left ? right : left
 
-const compact = (database: RocksDB.RocksDB["Service"], { first, last }: Span): Effect.Effect<void> =>
-  database
-    .compact(Keys.pagesOf(first, last))
-    .pipe(
-      Effect.catch((error) =>
-        Effect.logWarning(`The room of deleted ledgers ${first} to ${last} is not given back: ${error.message}`)
-      )
-    )
+const logged = (problem: string, self: Effect.Effect<void, RocksDBError.RocksDBError>): Effect.Effect<void> =>
+  Effect.catch(self, ({ message }) => Effect.logWarning(`${problem}: ${message}`))

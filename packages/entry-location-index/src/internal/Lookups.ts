@@ -17,7 +17,7 @@ import type { Gate } from "./Gate.ts"
 import { type PageId, pageOf, slotOf } from "./pages.ts"
 import type { LedgerRecord } from "./records.ts"
 import type { Timers } from "./Statistics.ts"
-import type { Store } from "./Store.ts"
+import { type Store, unread } from "./Store.ts"
 import * as Words from "./words.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
@@ -49,9 +49,8 @@ export class Lookups {
     const { counts } = this.#store
     const isTimed = counts.pageCacheHits % sampled === 0
     const start = isTimed ? performance.now() : 0
-    const page = this.#store.cachedPage(ledgerId, entryId)
-    if (page === undefined) return this.#readLocation(ledgerId, entryId)
-    const location = LocationPage.get(page, slotOf(entryId))
+    const location = this.#store.find(ledgerId, entryId)
+    if (location === unread) return this.#readLocation(ledgerId, entryId)
     if (isTimed) this.#hitSeconds = secondsSince(start)
     counts.pageCacheHits += 1
     record(counts.lookups, location !== undefined, this.#hitSeconds)
@@ -68,9 +67,9 @@ export class Lookups {
     for (const { entryId, ledgerId } of ids) {
       const problem = Arguments.checkEntryId(ledgerId, entryId)
       if (problem !== undefined) return this.#gate.refuseArgument("getLocations", `id ${locations.length}: ${problem}`)
-      const page = this.#store.cachedPage(ledgerId, entryId)
-      if (page === undefined) missed.add(ledgerId, entryId, locations.length)
-      locations.push(page === undefined ? undefined : LocationPage.get(page, slotOf(entryId)))
+      const location = this.#store.find(ledgerId, entryId)
+      if (location === unread) missed.add(ledgerId, entryId, locations.length)
+      locations.push(location === unread ? undefined : location)
     }
     counts.pageCacheHits += ids.length - missed.entries
     counts.pageCacheMisses += missed.entries
@@ -98,25 +97,26 @@ export class Lookups {
     const { lastEntries } = this.#store.counts
     const isTimed = this.#lastEntryHits % sampled === 0
     const start = isTimed ? performance.now() : 0
-    const cached = this.#store.cachedRecord(ledgerId)
-    if (cached === undefined) return this.#readLastEntry(ledgerId)
+    const found = this.#store.findRecord(ledgerId)
+    if (found === unread) return this.#readLastEntry(ledgerId)
     if (isTimed) this.#lastEntryHitSeconds = secondsSince(start)
     this.#lastEntryHits += 1
-    record(lastEntries, cached.record !== undefined, this.#lastEntryHitSeconds)
-    return Effect.succeed(cached.record?.lastEntry)
+    record(lastEntries, found !== undefined, this.#lastEntryHitSeconds)
+    return Effect.succeed(found?.lastEntry)
   }
 
   #readLocation(ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId): Answer<Location.Location | undefined> {
     const { counts } = this.#store
     counts.pageCacheMisses += 1
-    const read = Effect.map(this.#store.readPages("getLocation", [{ ledgerId, number: pageOf(entryId) }]), ([page]) =>
-      page === undefined ? undefined : LocationPage.get(page, slotOf(entryId))
+    const read = Effect.map(
+      this.#store.pages.readPages("getLocation", [{ ledgerId, number: pageOf(entryId) }]),
+      ([page]) => (page === undefined ? undefined : LocationPage.get(page, slotOf(entryId)))
     )
     return timed(counts.lookups, read)
   }
 
   #readInto(locations: Array<Location.Location | undefined>, part: ReadonlyArray<MissedPage>): Answer<void> {
-    return Effect.map(this.#store.readPages("getLocations", part), (pages) => {
+    return Effect.map(this.#store.pages.readPages("getLocations", part), (pages) => {
       for (const [at, { places, slots }] of part.entries()) {
         const page = pages[at]
         if (page === undefined) continue
@@ -127,7 +127,7 @@ export class Lookups {
 
   #readLastEntry(ledgerId: LedgerId.LedgerId): Answer<EntryId.EntryId | undefined> {
     const read = Effect.map(
-      this.#store.readRecord("getLastEntryInLedger", ledgerId),
+      this.#store.pages.readRecord("getLastEntryInLedger", ledgerId),
       (found: LedgerRecord | undefined) => found?.lastEntry
     )
     return timed(this.#store.counts.lastEntries, read)

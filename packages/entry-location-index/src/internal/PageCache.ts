@@ -41,6 +41,16 @@ export class PageCache {
     return item
   }
 
+  /** Whether a page is in memory; does not count as its use. */
+  hasPage(ledger: MapKey, number: MapKey): boolean {
+    return this.#ledgers.get(ledger)?.pages.has(number) === true
+  }
+
+  /** Puts the record of a ledger in place of the one that is there, if there is one. */
+  replaceRecord(ledger: MapKey, record: LedgerRecord | undefined): void {
+    if (this.#ledgers.get(ledger)?.record !== undefined) this.putRecord(ledger, record)
+  }
+
   /** Puts a page in place of the one that is there. Nobody may change it from now on. */
   putPage(ledger: MapKey, number: MapKey, page: LocationPage.LocationPage): void {
     const cached = this.#ledgerOf(ledger)

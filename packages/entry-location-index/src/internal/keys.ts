@@ -5,6 +5,7 @@
  * - `00`: the metadata record
  * - `01`, ledger id (8 bytes, big-endian): the record of a ledger
  * - `02`, ledger id, page number (8 bytes each, big-endian): a page
+ * - `03`, sequence number (8 bytes, big-endian): a journal record
  */
 import * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type { RocksDB } from "@effect-bookie/rocksdb"
@@ -14,7 +15,7 @@ import * as Words from "./words.ts"
 export const metadata: Uint8Array = Uint8Array.of(0x00)
 
 /** All records of the index. */
-export const everything: RocksDB.Range = { gte: Uint8Array.of(0x00), lt: Uint8Array.of(0x03) }
+export const everything: RocksDB.Range = { gte: Uint8Array.of(0x00), lt: Uint8Array.of(0x04) }
 
 /** The records of all ledgers. */
 export const allLedgers: RocksDB.Range = { gte: Uint8Array.of(0x01), lt: Uint8Array.of(0x02) }
@@ -48,6 +49,33 @@ export const pagesOf = (
   gte: page(first, 0),
   lt: page(last + 1n, 0)
 })
+
+/** The key of a journal record. */
+export const journal = (sequence: number): Uint8Array => {
+  const key = new Uint8Array(ledgerKeyLength)
+  key[0] = 0x03
+  Words.writeHalves(key, 1, Math.floor(sequence / 0x1_0000_0000), sequence % 0x1_0000_0000)
+  return key
+}
+
+/** The journal records from one sequence number on. */
+export const journalFrom = (sequence: number): { readonly gte: Uint8Array; readonly lt: Uint8Array } => ({
+  gte: journal(sequence),
+  lt: Uint8Array.of(0x04)
+})
+
+/** The journal records up to, and without, one sequence number. */
+export const journalBefore = (sequence: number): { readonly gte: Uint8Array; readonly lt: Uint8Array } => ({
+  gte: Uint8Array.of(0x03),
+  lt: journal(sequence)
+})
+
+/** The sequence number in the key of a journal record, or `undefined` if it is no such key. */
+export const sequenceIn = (key: Uint8Array): number | undefined => {
+  if (key.length !== ledgerKeyLength) return undefined
+  const sequence = Number(Words.read(key, 1))
+  return Number.isSafeInteger(sequence) && sequence > 0 ? sequence : undefined
+}
 
 /** The ledger id in the key of a ledger's record, or `undefined` if it is no such key. */
 export const ledgerIdIn = (key: Uint8Array): LedgerId.LedgerId | undefined =>

@@ -6,6 +6,7 @@
  */
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
+import type { LocationPage } from "../LocationPage.ts"
 import * as Words from "./words.ts"
 
 /** A page of a ledger. */
@@ -14,11 +15,15 @@ export interface PageId {
   readonly number: Words.MapKey
 }
 
+/** A page and its number. */
+export type NumberedPage = readonly [number: Words.MapKey, page: LocationPage]
+
 /** The number of the page that an entry is in. */
-export const pageOf = (entryId: EntryId): Words.MapKey => {
-  const high = Words.high(entryId)
-  return high < 0x20_0000 ? high * 0x100_0000 + (Words.low(entryId) >>> 8) : entryId >> 8n
-}
+export const pageOf = (entryId: EntryId): Words.MapKey => pageOfHalves(Words.high(entryId), Words.low(entryId))
+
+/** The number of the page that the entry of two halves is in. */
+export const pageOfHalves = (high: number, low: number): Words.MapKey =>
+  high < 0x20_0000 ? high * 0x100_0000 + (low >>> 8) : Words.join(high, low) >> 8n
 
 /** The slot of an entry in its page. */
 export const slotOf = (entryId: EntryId): number => Words.low(entryId) & 0xff
@@ -26,6 +31,4 @@ export const slotOf = (entryId: EntryId): number => Words.low(entryId) & 0xff
 /** The entry in a slot of a page. */
 export const entryIn = (page: Words.MapKey, slot: number): EntryId =>
   // The number is that of some entry's page, so this is in the range of an entry id.
-  (typeof page === "number"
-    ? Words.join(Math.floor(page / 0x100_0000), ((page % 0x100_0000) << 8) | slot)
-    : (page << 8n) | BigInt(slot)) as EntryId
+  (typeof page === "number" ? BigInt(page * 256 + slot) : (page << 8n) | BigInt(slot)) as EntryId

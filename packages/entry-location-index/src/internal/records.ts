@@ -1,8 +1,9 @@
 /**
  * The two small records beside the pages.
  *
- * - metadata: the format version (1 byte), the number of entries of the index
- *   (8 bytes, big-endian)
+ * - metadata: the format version (1 byte), the number of entries that the pages
+ *   hold, and the sequence number of the last journal record that is in them (8
+ *   bytes each, big-endian)
  * - ledger: the number of entries of the ledger, its last entry id (8 bytes
  *   each, big-endian)
  *
@@ -12,8 +13,8 @@
 import * as EntryId from "@effect-bookie/entry-log/EntryId"
 import * as Words from "./words.ts"
 
-/** The version of the records and of the pages together. */
-export const formatVersion = 1
+/** The version of all records together. */
+export const formatVersion = 2
 
 /** What the index knows of a ledger; one without entries has no record. */
 export interface LedgerRecord {
@@ -21,17 +22,18 @@ export interface LedgerRecord {
   readonly lastEntry: EntryId.EntryId
 }
 
-/** What the metadata record says: the number of entries, or what is wrong with it. */
+/** What the metadata record says, or what is wrong with it. */
 export type Metadata =
-  | { readonly _tag: "Metadata"; readonly entries: number }
+  | { readonly _tag: "Metadata"; readonly entries: number; readonly checkpoint: number }
   | { readonly _tag: "OtherVersion"; readonly version: number }
   | { readonly _tag: "Malformed" }
 
 /** The bytes of the metadata record. */
-export const encodeMetadata = (entries: number): Uint8Array => {
-  const bytes = new Uint8Array(9)
+export const encodeMetadata = (entries: number, checkpoint: number): Uint8Array => {
+  const bytes = new Uint8Array(17)
   bytes[0] = formatVersion
   Words.write(bytes, 1, BigInt(entries))
+  Words.write(bytes, 9, BigInt(checkpoint))
   return bytes
 }
 
@@ -40,8 +42,12 @@ export const decodeMetadata = (bytes: Uint8Array): Metadata => {
   const version = bytes[0]
   if (version === undefined) return { _tag: "Malformed" }
   if (version !== formatVersion) return { _tag: "OtherVersion", version }
-  const entries = bytes.length === 9 ? Words.read(bytes, 1) : -1n
-  return entries < 0n || entries > maxCount ? { _tag: "Malformed" } : { _tag: "Metadata", entries: Number(entries) }
+  if (bytes.length !== 17) return { _tag: "Malformed" }
+  const entries = Words.read(bytes, 1)
+  const checkpoint = Words.read(bytes, 9)
+  return isCount(entries) && isCount(checkpoint)
+    ? { _tag: "Metadata", entries: Number(entries), checkpoint: Number(checkpoint) }
+    : { _tag: "Malformed" }
 }
 
 /** The bytes of a ledger's record. */
@@ -60,6 +66,8 @@ export const decodeLedger = (bytes: Uint8Array): LedgerRecord | undefined => {
   if (entries <= 0n || entries > maxCount || !EntryId.is(lastEntry) || entries > lastEntry + 1n) return undefined
   return { entries: Number(entries), lastEntry }
 }
+
+const isCount = (value: bigint): boolean => value >= 0n && value <= maxCount
 
 /** No index holds more entries than a number can count. */
 const maxCount = BigInt(Number.MAX_SAFE_INTEGER)

@@ -1,7 +1,7 @@
 /**
  * Reads an index whole, and checks that it is what an index is: every page
- * decodes, the record of each ledger says what its pages hold, and the metadata
- * record counts them all.
+ * decodes, the record of each ledger says what its pages hold, the metadata
+ * record counts them all, and nothing is left in the journal.
  */
 import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
@@ -52,6 +52,8 @@ export const verify: (database: RocksDB.RocksDB["Service"]) => Effect.Effect<Tot
     const entries = counted === undefined ? 0 : counted._tag === "Metadata" ? counted.entries : undefined
     if (entries !== walk.entries)
       return yield* corruption(`${walk.entries} entries are there, but another number counted`)
+    if ((yield* database.first(Keys.journalFrom(0))) !== undefined)
+      return yield* corruption("the journal has what no page holds")
     return { entries: walk.entries, ledgers: walk.ledgers }
   })
 

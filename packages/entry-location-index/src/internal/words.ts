@@ -9,9 +9,9 @@
 const scratch = new BigInt64Array(1)
 const halves = new Int32Array(scratch.buffer)
 
-/** Where the halves of a bigint lie in memory: the low one first, but for big-endian machines. */
-const lowAt = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
-const highAt = 1 - lowAt
+/** Where the halves of a bigint lie in memory, in words: the low one first, but for big-endian machines. */
+export const lowAt = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
+export const highAt = 1 - lowAt
 
 /** The lower 32 bits of an id, signed. */
 export const low = (id: bigint): number => {
@@ -58,6 +58,10 @@ export const mapKey = (id: bigint): MapKey => {
   const upper = high(id)
   return upper < 0x20_0000 ? upper * 0x1_0000_0000 + (low(id) >>> 0) : id
 }
+
+/** Whether the id of two halves is above that of two others. */
+export const isAbove = (high: number, low: number, otherHigh: number, otherLow: number): boolean =>
+  high > otherHigh || (high === otherHigh && low >>> 0 > otherLow >>> 0)
 
 const wordAt = (bytes: Uint8Array, at: number): number =>
   ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)

@@ -1,0 +1,134 @@
+/**
+ * Writes a memtable that does not change any more into the pages, some pages at
+ * a time, so that nothing else has to wait for long.
+ *
+ * One that fails, or is interrupted between two writes, is simply done again:
+ * each part writes what the ledgers hold, and the journal stays until the end.
+ */
+import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
+import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
+import * as Effect from "effect/Effect"
+import * as LocationPage from "../../LocationPage.ts"
+import * as Keys from "../keys.ts"
+import * as Errors from "../errors.ts"
+import type { PageStore, PageWrite, StoredPage } from "../PageStore.ts"
+import * as Records from "../records.ts"
+import type { AddedPage, Memtable } from "./Memtable.ts"
+import type { SnapshotLock } from "./SnapshotLock.ts"
+
+/** A memtable that does not change any more. */
+export interface Frozen {
+  readonly memtable: Memtable
+  /** The last journal record that is in it. */
+  readonly sequence: number
+  /** How many entries the index had then. */
+  readonly entries: number
+}
+
+/** Where a checkpoint writes. */
+export interface Target {
+  readonly database: RocksDB.RocksDB["Service"]
+  readonly pages: PageStore
+  readonly snapshotLock: SnapshotLock
+  /** Whether a ledger has been deleted since the memtable was frozen: then its pages, rotten or not, are of no use. */
+  readonly isDeletedSince: (ledgerId: LedgerId) => boolean
+}
+
+/** Writes a memtable into the pages, and drops its journal. */
+export const write: (frozen: Frozen, target: Target) => Effect.Effect<void, RocksDBError.RocksDBError> =
+  Effect.fnUntraced(function* ({ entries, memtable, sequence }: Frozen, target: Target) {
+    const { database, pages, snapshotLock } = target
+    for (const part of parts(memtable, target)) {
+      const merged = merge(part, memtable, pages, yield* pages.stored(part.filter(mayCover)))
+      if (typeof merged === "string") {
+        return yield* Effect.fail(Errors.corruption(merged, { operation: "checkpoint", path: database.path }))
+      }
+      // It has run long enough for others to wait.
+      yield* Effect.yieldNow
+      // Not abandoned: while it may still be written, nobody else goes on.
+      yield* Effect.uninterruptible(snapshotLock.exclusive(pages.write(merged)))
+    }
+    const end: ReadonlyArray<RocksDB.Operation> = [
+      { type: "put", key: Keys.metadata, value: Records.encodeMetadata(entries, sequence) },
+      { type: "removeRange", ...Keys.journalBefore(sequence + 1) }
+    ]
+    yield* Effect.uninterruptible(snapshotLock.exclusive(database.write(end, { durability: "buffered" })))
+  })
+
+/**
+ * How much is written at once: few enough pages that others do not have to wait for long, and not fewer, because between
+ * two steps of a checkpoint a commit may take its turn.
+ */
+const partSize = 4096
+
+/** Something to be written: all of it is in a {@link PageWrite} but the page, of which this has what was added. */
+type Step = Exclude<PageWrite, { readonly _tag: "Page" }> | AddedStep
+
+interface AddedStep extends AddedPage {
+  readonly _tag: "Added"
+  readonly ledgerId: LedgerId
+  /** Whether there may be a page below. */
+  readonly mayCover: boolean
+}
+
+/** What a step counts in a part: a page of many entries takes longer to encode. */
+const weightOf = (step: Step): number => (step._tag === "Added" ? 1 + step.chunks.length / 8 : 1)
+
+/** A memtable in parts that are written one after another. */
+function* parts(memtable: Memtable, target: Target): Generator<ReadonlyArray<Step>> {
+  let part: Array<Step> = []
+  let size = 0
+  for (const step of steps(memtable, target)) {
+    part.push(step)
+    size += weightOf(step)
+    if (size < partSize) continue
+    yield part
+    part = []
+    size = 0
+  }
+  if (part.length > 0) yield part
+}
+
+/** What is to be written: a ledger is deleted first, and its record comes last. */
+function* steps(memtable: Memtable, { isDeletedSince }: Target): Generator<Step> {
+  for (let slot = 0; slot < memtable.ledgers; slot++) {
+    if (!memtable.isChanged(slot)) continue
+    const ledgerId = memtable.ledgerId(slot)
+    if (isDeletedSince(ledgerId)) {
+      yield { _tag: "Delete", ledgerId }
+      yield { _tag: "Record", ledgerId, record: undefined }
+      continue
+    }
+    if (memtable.isDeleted(slot)) yield { _tag: "Delete", ledgerId }
+    for (const { chunks, number } of memtable.addedPages(slot)) {
+      yield { _tag: "Added", ledgerId, number, chunks, mayCover: memtable.mayCover(slot, number) }
+    }
+    yield { _tag: "Record", ledgerId, record: memtable.record(slot) }
+  }
+}
+
+const mayCover = (step: Step): step is AddedStep => step._tag === "Added" && step.mayCover
+
+/** Puts what was added over the pages below, or says what is wrong with one. */
+const merge = (
+  part: ReadonlyArray<Step>,
+  memtable: Memtable,
+  store: PageStore,
+  below: ReadonlyArray<StoredPage>
+): ReadonlyArray<PageWrite> | string => {
+  const page = LocationPage.make(LocationPage.slotCount)
+  const writes: Array<PageWrite> = []
+  let nth = 0
+  for (const step of part) {
+    if (step._tag !== "Added") {
+      writes.push(step)
+      continue
+    }
+    LocationPage.clear(page)
+    const problem = step.mayCover ? store.load(step, below[nth++], page) : undefined
+    if (problem !== undefined) return problem
+    memtable.addTo(page, step)
+    writes.push({ _tag: "Page", ledgerId: step.ledgerId, number: step.number, value: LocationPage.encode(page) })
+  }
+  return writes
+}
