@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { indexIn, logsIn } from "../Inspection.ts"
 import * as ThisEngine from "../ThisEngine.ts"
+import * as Random from "../Random.ts"
 import * as Workload from "../Workload.ts"
 
 const [directory = "", seedText = "", first = ""] = process.argv.slice(2)
@@ -18,10 +19,13 @@ const seed = Number(seedText)
 
 const say = (line: string) => Effect.sync(() => Fs.writeSync(1, `${line}\n`))
 
+/** How much of the journal is in memory: by the seed a checkpoint after almost each operation, after some, or hardly any. */
+const writeBufferSize = Random.make(seed).pick(["1 KiB", "16 KiB", "16 KiB", "96 MiB"] as const)
+
 /** Small sizes, so that logs roll over, memtables are flushed and pages are read again within a second. */
 const openIndex = Effect.flatMap(RocksDB.make({ path: indexIn(directory), writeBufferSize: "128 KiB" }), (database) =>
   Effect.provideService(
-    EntryLocationIndex.make({ pageCacheSize: "128 KiB", compactionInterval: "20 millis" }),
+    EntryLocationIndex.make({ writeBufferSize, pageCacheSize: "128 KiB", compactionInterval: "20 millis" }),
     RocksDB.RocksDB,
     database
   )

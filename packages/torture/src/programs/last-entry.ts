@@ -53,12 +53,17 @@ const deleteLedgers = Effect.fnUntraced(function* (index: Index, count: number) 
   }
 })
 
-/** Without a cache, so that each lookup reads; without compaction, so that what was deleted lies in its way. */
+/** With hardly a cache or a journal, so that each lookup reads pages; without compaction, so that what was deleted lies in its way. */
 const open = (name: string) =>
   Effect.map(
     Layer.build(
       Layer.provide(
-        EntryLocationIndex.layer({ pageCacheSize: 0, compactionInterval: "1 day", durability: "buffered" }),
+        EntryLocationIndex.layer({
+          pageCacheSize: 0,
+          writeBufferSize: "4 KiB",
+          compactionInterval: "1 day",
+          durability: "buffered"
+        }),
         RocksDB.layer({ path: `${directory}/${name}` })
       )
     ),

@@ -182,7 +182,7 @@ export class Trouble {
     return Stack.layer({
       directory: `${this.#directory}/data`,
       database: { writeBufferSize: "64 KiB", shutdownDeadline: "2 minutes" },
-      index: { compactionInterval: "20 millis", pageCacheSize: 0 },
+      index: { compactionInterval: "20 millis", pageCacheSize: 0, writeBufferSize: "4 KiB" },
       logs: { maxLogSize: "64 KiB" }
     })
   }
