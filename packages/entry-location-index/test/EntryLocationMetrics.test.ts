@@ -86,6 +86,16 @@ describe("EntryLocationMetrics", () => {
       }).pipe(Effect.provide(withMetrics(path)))
     }))
 
+  test("says how much memory waits to be written into pages, and that none does afterwards", (path) =>
+    Effect.gen(function* () {
+      const index = yield* Index
+      yield* index.addLocations(range(1n, 0, 1000))
+      const before = yield* valueOf("bookie_entry_location_write_buffer_bytes")
+      assert.isAbove(before as number, 8 * 1000)
+      yield* index.compact
+      assert.strictEqual(yield* valueOf("bookie_entry_location_write_buffer_bytes"), 0)
+    }).pipe(Effect.provide(withMetrics(path))))
+
   test("counts each lookup of a last entry by its outcome", (path) =>
     Effect.gen(function* () {
       const index = yield* Index
@@ -144,7 +154,7 @@ describe("EntryLocationMetrics", () => {
           const index = yield* Index
           yield* index.addLocations(range(BigInt(round), 0, 10))
           yield* index.getLocation(ledger(1n), EntryId.make(0n))
-          assert.strictEqual((yield* Metric.snapshot).length, 4 + 2 * 3)
+          assert.strictEqual((yield* Metric.snapshot).length, 5 + 2 * 3)
           assert.strictEqual(yield* valueOf("bookie_entry_location_entries"), 10 * round)
           assert.deepStrictEqual(yield* countsOf("bookie_lookup_entry_location_seconds"), [1, 0, 0])
         }).pipe(Effect.provide(withMetrics(path)))

@@ -138,6 +138,7 @@ describe("on release", () => {
 const gaugeNames = [
   "bookie_entry_location_entries",
   "bookie_entry_location_page_cache_bytes",
+  "bookie_entry_location_write_buffer_bytes",
   "bookie_entry_location_page_cache_hits_total",
   "bookie_entry_location_page_cache_misses_total",
   "bookie_lookup_entry_location_seconds",

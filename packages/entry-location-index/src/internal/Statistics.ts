@@ -9,6 +9,8 @@ export interface Statistics {
   readonly entries: number
   /** How much memory its decoded pages and ledger records take up, about. */
   readonly pageCacheBytes: number
+  /** How much memory what is in the journal and not in pages takes up, about. */
+  readonly writeBufferBytes: number
   /** How many lookups of an entry found its page in memory. */
   readonly pageCacheHits: number
   /** How many lookups of an entry had to read its page. */
@@ -85,13 +87,24 @@ export class Counts implements Statistics {
   pageCacheMisses = 0
   readonly lookups = new Timers()
   readonly lastEntries = new Timers()
-  readonly #cache: { readonly bytes: number }
+  readonly #cache: Sized
+  readonly #writeBuffer: Sized
 
-  constructor(cache: { readonly bytes: number }) {
+  constructor(cache: Sized, writeBuffer: Sized) {
     this.#cache = cache
+    this.#writeBuffer = writeBuffer
   }
 
   get pageCacheBytes(): number {
     return this.#cache.bytes
   }
+
+  get writeBufferBytes(): number {
+    return this.#writeBuffer.bytes
+  }
+}
+
+/** Something that knows how many bytes it takes up. */
+interface Sized {
+  readonly bytes: number
 }

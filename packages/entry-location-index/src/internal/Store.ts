@@ -135,12 +135,17 @@ export class Store implements Checkpoint.Target {
     this.#sizes = sizes
     const cache = new PageCache(sizes.pageCache)
     this.pages = new PageStore(database, cache)
-    this.counts = new Counts(cache)
+    this.counts = new Counts(cache, this)
   }
 
   /** What is not in pages yet, the oldest first. */
   get memtables(): ReadonlyArray<Memtable> {
     return this.#frozen === undefined ? [this.#memtable] : [this.#frozen.memtable, this.#memtable]
+  }
+
+  /** How much memory that takes up, about, in bytes. */
+  get bytes(): number {
+    return this.#memtable.bytes + (this.#frozen?.memtable.bytes ?? 0)
   }
 
   /** The location of an entry, as far as memory knows. */
@@ -160,11 +165,11 @@ export class Store implements Checkpoint.Target {
   findRecord(ledgerId: LedgerId): Records.LedgerRecord | undefined | typeof unread {
     const high = Words.high(ledgerId)
     const low = Words.low(ledgerId)
-    for (const memtable of [this.#memtable, this.#frozen?.memtable]) {
-      if (memtable === undefined) continue
-      const slot = memtable.slotOf(high, low)
-      if (slot >= 0 && memtable.isKnown(slot)) return memtable.record(slot)
-    }
+    const frozen = this.#frozen?.memtable
+    const slot = this.#memtable.slotOf(high, low)
+    if (slot >= 0 && this.#memtable.isKnown(slot)) return this.#memtable.record(slot)
+    const below = frozen?.slotOf(high, low) ?? -1
+    if (frozen !== undefined && below >= 0 && frozen.isKnown(below)) return frozen.record(below)
     const cached = this.pages.cachedRecord(ledgerId)
     return cached === undefined ? unread : cached.record
   }
@@ -271,7 +276,7 @@ export class Store implements Checkpoint.Target {
   #freeze(): void {
     if (this.#frozen !== undefined) return
     if (this.#memtable.isEmpty) {
-      // It only knows ledgers that others were to be deleted beside, or that a failed commit was about.
+      // It only knows the ledgers of commits that changed nothing, or failed.
       this.#memtable.clear()
       return
     }
@@ -307,12 +312,7 @@ export class Store implements Checkpoint.Target {
         this.#journalSize = 0
         this.#sequence = metadata.checkpoint
         this.counts.entries = metadata.entries
-        const changes = new Changes()
-        const runs = new Runs()
-        yield* Stream.runForEach(this.database.stream(Keys.journalFrom(this.#sequence + 1)), (entry) => {
-          const problem = this.#replay(entry, changes, runs)
-          return problem === undefined ? Effect.void : Effect.fail(Errors.corruption(problem, this.#where("open")))
-        })
+        yield* this.#replayAll()
       }
       this.#isRecovered = true
     })
@@ -332,7 +332,17 @@ export class Store implements Checkpoint.Target {
     )
   }
 
-  /** Applies a journal record, or says what is wrong with it. The changes and the runs are buffers. */
+  /** Applies the journal records that follow. No more of them are there than `writeBuffer` and a commit allow. */
+  #replayAll(): Answer<void> {
+    const changes = new Changes()
+    const runs = new Runs()
+    return Stream.runForEach(this.database.stream(Keys.journalFrom(this.#sequence + 1)), (entry) => {
+      const problem = this.#replay(entry, changes, runs)
+      return problem === undefined ? Effect.void : Effect.fail(Errors.corruption(problem, this.#where("open")))
+    })
+  }
+
+  /** Applies the next journal record, or says what is wrong with it. The changes and the runs are buffers. */
   #replay({ key, value }: RocksDB.Entry, changes: Changes, runs: Runs): string | undefined {
     const sequence = Keys.sequenceIn(key)
     if (sequence !== this.#sequence + 1) return `the journal goes on with ${sequence} after ${this.#sequence}`
