@@ -12,13 +12,13 @@ export const workNames = [
   "add-widest",
   "add-wide",
   "add",
+  "compact",
   "lookup-many",
   "lookup-one",
   "scan",
   "last",
   "lookup-cold",
   "lookup-runs",
-  "compact",
   "delete",
   "event-loop"
 ] as const

@@ -70,11 +70,15 @@ class SizeRun {
     }
   }
 
+  /** The engines that are no variants of others. */
+  get #peers(): ReadonlyArray<EngineName> {
+    return this.#options.engines.filter((name) => engines[name].variantOf === undefined)
+  }
+
   /** Bulk adds over so many ledgers, each turn into a new index; the last one is kept. */
   async #add(work: WorkName, ledgers: number): Promise<void> {
-    const names = this.#options.engines.filter((name) => engines[name].variantOf === undefined)
     const isMeasured = this.#options.works.includes(work)
-    await this.#withChildren(names, ledgers, async (children) => {
+    await this.#withChildren(this.#peers, ledgers, async (children) => {
       const record = isMeasured ? (name: EngineName, values: Values) => this.#record(work, name, values) : undefined
       await this.#turns(children, "add", work, record, isMeasured ? this.#options.turns : 1)
       if (record !== undefined) await this.#turns(children, "memory", `${work}, memory`, record, 1)
@@ -84,12 +88,16 @@ class SizeRun {
   async #read(ledgers: number): Promise<void> {
     const { works } = this.#options
     const chosen = (some: ReadonlyArray<WorkName & StepName>) => some.filter((work) => works.includes(work))
+    const record = (name: EngineName, values: Values) => this.#record("read", name, values)
+    // Before all reads, so that each engine has its entries where it has most of them in the long run.
+    await this.#withChildren(this.#peers, ledgers, (children) =>
+      this.#turns(children, "compact", "compact", works.includes("compact") ? record : undefined, 1)
+    )
     for (const name of this.#options.engines) {
       const { variantOf } = engines[name]
       if (variantOf === undefined) continue
       Fs.cpSync(this.#directoryOf(variantOf), this.#directoryOf(name), { recursive: true })
     }
-    const record = (name: EngineName, values: Values) => this.#record("read", name, values)
     await this.#withChildren(this.#options.engines, ledgers, async (children) => {
       const peers = new Map([...children].filter(([name]) => engines[name].variantOf === undefined))
       const takingPart = (work: WorkName) => (work.startsWith("lookup") ? children : peers)
@@ -101,7 +109,6 @@ class SizeRun {
         await this.#turns(children, "shut", "close", undefined, 1)
       }
       await this.#turns(peers, "memory", "reading, memory", record, 1)
-      if (works.includes("compact")) await this.#turns(peers, "compact", "compact", record, 1)
       for (const work of chosen(lateWorks)) await this.#turns(peers, work, work, record)
     })
   }

@@ -197,13 +197,16 @@ export class Store implements Checkpoint.Target {
     if (record === undefined) return { above: [], below: [] }
     const lastPage = pageOf(record.lastEntry)
     const last = to < lastPage ? to : lastPage
-    const below = this.isDeletedAbove(ledgerId) ? [] : this.pages.cachedPages(ledgerId, from, last)
+    const below = this.isCovered(ledgerId, from) ? [] : this.pages.cachedPages(ledgerId, from, last)
     return below === undefined ? undefined : { above: this.snapshots(ledgerId, from, last), below }
   }
 
-  /** Whether a memtable says that no page of a ledger counts. */
-  isDeletedAbove(ledgerId: LedgerId): boolean {
-    return this.memtables.some((memtable) => isDeletedIn(memtable, ledgerId))
+  /** Whether a memtable says that no page of a ledger below counts from one on: it is deleted, or has none there. */
+  isCovered(ledgerId: LedgerId, from: Words.MapKey): boolean {
+    return this.memtables.some((memtable) => {
+      const slot = memtable.slotOf(Words.high(ledgerId), Words.low(ledgerId))
+      return slot >= 0 && !memtable.mayCover(slot, from)
+    })
   }
 
   readonly isDeletedSince = (ledgerId: LedgerId): boolean => isDeletedIn(this.#memtable, ledgerId)
@@ -374,7 +377,8 @@ export class Store implements Checkpoint.Target {
       const at = call * Call.stride
       slot = memtable.slotAfter(slot, words[at + Call.ledgerHighAt] ?? 0, words[at + Call.ledgerLowAt] ?? 0)
       if (!memtable.isKnown(slot)) {
-        const record = this.findRecord(memtable.ledgerId(slot))
+        // An index without entries has no ledgers that would have to be looked for.
+        const record = this.counts.entries === 0 ? undefined : this.findRecord(memtable.ledgerId(slot))
         if (record === unread) unknown.push(slot)
         else memtable.standOn(slot, record)
       }

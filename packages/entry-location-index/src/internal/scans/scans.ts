@@ -45,7 +45,7 @@ const entriesOf = (gate: Gate, store: Store, selection: Selection): Answer<Entry
     "entries",
     () => {
       const above = store.snapshots(ledgerId, first, last)
-      return new EntryMerge(selection, above, store.isDeletedAbove(ledgerId) ? [] : undefined)
+      return new EntryMerge(selection, above, store.isCovered(ledgerId, first) ? [] : undefined)
     },
     store.database.stream({ gte: Keys.page(ledgerId, first), lte: Keys.page(ledgerId, last) })
   )
