@@ -36,8 +36,9 @@ export class EntryMerge implements Merge<EntryLocation> {
   #isFed: boolean
   /** The next page below, if it has been looked at. */
   #below: NumberedPage | undefined
-  readonly #decoded = LocationPage.make(LocationPage.slotCount)
-  readonly #merged = LocationPage.make(LocationPage.slotCount)
+  /** Buffers, made when they are needed. */
+  #decoded: LocationPage.LocationPage | undefined
+  #merged: LocationPage.LocationPage | undefined
 
   /**
    * Begins with what the memtables, the oldest first, held. `known` are the pages below, in order, and then nothing is
@@ -97,7 +98,7 @@ export class EntryMerge implements Merge<EntryLocation> {
   }
 
   #merge(number: Words.MapKey, below: NumberedPage | undefined): NumberedPage {
-    const page = this.#merged
+    const page = (this.#merged ??= LocationPage.make(LocationPage.slotCount))
     LocationPage.clear(page)
     if (below?.[0] === number) LocationPage.setRange(page, 0, below[1].words, 0, below[1].length)
     for (const snapshot of this.#above) if (snapshot.next === number) snapshot.takeInto(page)
@@ -113,11 +114,12 @@ export class EntryMerge implements Merge<EntryLocation> {
     const number = Keys.pageNumberIn(record.key)
     const { ledgerId } = this.#selection
     if (number === undefined) return `the key of a page of ledger ${ledgerId} is malformed`
-    LocationPage.clear(this.#decoded)
-    const problem = LocationPage.decodeInto(this.#decoded, record.value)
+    const page = (this.#decoded ??= LocationPage.make(LocationPage.slotCount))
+    LocationPage.clear(page)
+    const problem = LocationPage.decodeInto(page, record.value)
     if (problem !== undefined) return `page ${number} of ledger ${ledgerId} is rotten: ${problem}`
     this.#nextRecord += 1
-    this.#below = [number, this.#decoded]
+    this.#below = [number, page]
     return this.#below
   }
 
