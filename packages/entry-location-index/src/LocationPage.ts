@@ -74,27 +74,11 @@ export const setRange = (page: LocationPage, first: number, words: Int32Array, a
   }
 }
 
-/**
- * Puts the slots that are set in `upper` over those of `lower`. Neither is changed, and the page that it answers has no
- * room to spare.
- */
-export const overlay = (lower: LocationPage, upper: LocationPage): LocationPage => {
-  const length = Math.max(lower.length, upper.length)
-  const page: LocationPage = { words: resize(lower, length), length, count: lower.count }
-  for (let slot = 0; slot < upper.length; slot++) {
-    const high = upper.words[2 * slot + 1] ?? unset
-    if (high >= 0) setWords(page, slot, upper.words[2 * slot] ?? 0, high)
-  }
-  return page
-}
-
-/** Drops the room to spare that a page which grew slot by slot has. */
-export const trim = (page: LocationPage): void => {
-  if (page.words.length > 2 * page.length) page.words = page.words.slice(0, 2 * page.length)
-}
-
 /** About how many bytes a page takes up in memory. */
 export const sizeInMemory = (page: LocationPage): number => objectSize + page.words.length * 4
+
+/** The size of a full page in memory. */
+export const maxSizeInMemory = 200 + slotCount * 8
 
 /** The bytes of a page, at most {@link maxEncodedLength} of them. */
 export const encode = (page: LocationPage): Uint8Array<ArrayBuffer> => {
@@ -131,6 +115,21 @@ export const decode = (bytes: Uint8Array): Result.Result<LocationPage, string> =
 export const decodeInto = (page: LocationPage, bytes: Uint8Array): string | undefined => {
   if (bytes[0] !== version) return `its version is ${bytes[0] ?? "missing"}, not ${version}`
   return bytes.length === 1 ? undefined : (decodeSlots(bytes, page) ?? decodeLocations(bytes, page))
+}
+
+/**
+ * The location in a slot of a page as bytes, `undefined` if it is not set, or what is wrong with them. Cheaper than to
+ * decode the page where only few slots are asked for; what lies behind the slot is not looked at.
+ */
+export const locate = (bytes: Uint8Array, slot: number): Location.Location | undefined | string => {
+  if (bytes[0] !== version) return `its version is ${bytes[0] ?? "missing"}, not ${version}`
+  const length = (bytes[1] ?? 0) + 1
+  if (bytes.length === 1 || slot >= length) return undefined
+  if (bytes[2] === denseMarker) return locateNth(bytes, 3, slot)
+  if (bytes[2] !== sparseMarker || bytes.length < 3 + bitmapLength(length)) return truncated
+  let nth = 0
+  for (let at = 0; at < slot; at++) if (isSetIn(bytes, at)) nth += 1
+  return isSetIn(bytes, slot) ? locateNth(bytes, 3 + bitmapLength(length), nth) : undefined
 }
 
 /** Makes a page empty, and keeps its room. */
@@ -259,6 +258,28 @@ const decodeLocations = (bytes: Uint8Array, { count, length, words }: LocationPa
     words[2 * slot + 1] = high
   }
   return next === bytes.length ? undefined : `${bytes.length - next} bytes follow its end`
+}
+
+const isSetIn = (bytes: Uint8Array, slot: number): boolean => ((bytes[3 + (slot >> 3)] ?? 0) & (1 << (slot & 7))) !== 0
+
+/** The nth location of those from a place on, or what is wrong. */
+const locateNth = (bytes: Uint8Array, start: number, nth: number): Location.Location | string => {
+  next = start
+  let high = 0
+  let low = 0
+  for (let at = 0; at <= nth; at++) {
+    const step = decodeVarint(bytes)
+    if (step > 0) {
+      low += step
+    } else {
+      high = step < 0 ? -1 : decodeVarint(bytes)
+      low = decodeVarint(bytes)
+    }
+    if (high < 0 || low < 0) return badVarint
+    if (high > maxHigh || low > maxLow) return "a location is out of range"
+  }
+  // Its upper bit is not set, so it is within the range of a location.
+  return Words.join(high, low) as Location.Location
 }
 
 const maxHigh = 0x7fff_ffff

@@ -63,19 +63,26 @@ describe("a page in memory", () => {
     assert.isFalse(LocationPage.has(page, 255))
   })
 
-  it.prop("laid over another has the slots of both, its own first", { lower: Slots, upper: Slots }, (slots) => {
-    const [lower, upper] = [make(slots.lower), make(slots.upper)]
-    const [lowerSlots, upperSlots] = [slotsOf(lower), slotsOf(upper)]
-    const page = LocationPage.overlay(lower, upper)
+  it.prop("takes the slots that another one has set, and keeps its others", { lower: Slots, upper: Slots }, (slots) => {
+    const [page, upper] = [make(slots.lower), make(slots.upper)]
+    const upperSlots = slotsOf(upper)
+    LocationPage.setRange(page, 0, upper.words, 0, upper.length)
     const model = new Map([...slots.lower, ...slots.upper])
     assert.deepStrictEqual(new Map(slotsOf(page)), model)
     assert.strictEqual(page.count, model.size)
-    assert.deepStrictEqual([slotsOf(lower), slotsOf(upper)], [lowerSlots, upperSlots], "neither of them changed")
+    assert.deepStrictEqual(slotsOf(upper), upperSlots, "the other one has not changed")
+  })
+
+  it.prop("that is cleared is empty, and can be used again", { before: Slots, after: Slots }, ({ after, before }) => {
+    const page = make(before)
+    LocationPage.clear(page)
+    assert.deepStrictEqual([slotsOf(page), page.count, page.length], [[], 0, 0])
+    assert.isUndefined(LocationPage.decodeInto(page, LocationPage.encode(make(after))))
+    assert.deepStrictEqual(LocationPage.encode(page), LocationPage.encode(make(after)))
   })
 
   it("takes up little memory if it has few entries", () => {
-    const page = make([[0, 1n]])
-    LocationPage.trim(page)
+    const page = decoded(LocationPage.encode(make([[0, 1n]])))
     assert.isBelow(LocationPage.sizeInMemory(page), 256)
     assert.strictEqual(LocationPage.get(page, 0), Location.make(1n))
   })
@@ -88,6 +95,21 @@ describe("a page as bytes", () => {
     assert.deepStrictEqual(slotsOf(again), slotsOf(page))
     assert.strictEqual(again.count, page.count)
     assert.strictEqual(again.length, page.length)
+  })
+
+  it.prop("answers for each slot what the page does", { slots: Slots }, ({ slots }) => {
+    const page = make(slots)
+    const bytes = LocationPage.encode(page)
+    for (let slot = 0; slot < 256; slot++) {
+      assert.strictEqual(LocationPage.locate(bytes, slot), LocationPage.get(page, slot))
+    }
+  })
+
+  it.prop("answers for any bytes a location, or what is wrong", { bytes: Schema.Uint8Array, slot: Slot }, (any) => {
+    for (const marker of [[], [LocationPage.version], [LocationPage.version, 5, 0], [LocationPage.version, 5, 1]]) {
+      const found = LocationPage.locate(Uint8Array.of(...marker, ...any.bytes), any.slot)
+      assert.isTrue(found === undefined || typeof found === "string" || Location.is(found))
+    }
   })
 
   it.prop("is the same page again, for a run of entries in one log", { run: Run }, ({ run }) => {

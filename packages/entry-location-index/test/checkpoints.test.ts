@@ -380,6 +380,28 @@ describe("a rotten page under what is in memory", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("goes when its ledger is deleted after the checkpoint has failed", () =>
+    Effect.gen(function* () {
+      const path = yield* prepared
+      yield* using(path, (index) =>
+        Effect.gen(function* () {
+          yield* index.addLocations(range(1n, 300, 310))
+          assert.strictEqual(yield* tagOf(index.compact), "Corruption")
+          yield* index.deleteLedger(ledger(1n))
+          yield* index.addLocations(range(1n, 500, 505))
+          yield* index.compact
+          assert.deepStrictEqual(yield* everything(index), [...range(1n, 500, 505), ...range(2n, 0, 300)])
+        })
+      )
+      yield* using(path, (index) =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* everything(index), [...range(1n, 500, 505), ...range(2n, 0, 300)])
+          assert.strictEqual(yield* index.entryCount, 305n)
+        })
+      )
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("goes when its ledger is deleted", () =>
     Effect.gen(function* () {
       const path = yield* prepared

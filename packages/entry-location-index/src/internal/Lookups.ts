@@ -14,7 +14,8 @@ import * as Effect from "effect/Effect"
 import * as LocationPage from "../LocationPage.ts"
 import * as Arguments from "./arguments.ts"
 import type { Gate } from "./Gate.ts"
-import { type PageId, pageOf, slotOf } from "./pages.ts"
+import type { PageSlots } from "./PageStore.ts"
+import { pageOf, slotOf } from "./pages.ts"
 import type { LedgerRecord } from "./records.ts"
 import type { Timers } from "./Statistics.ts"
 import { type Store, unread } from "./Store.ts"
@@ -64,10 +65,11 @@ export class Lookups {
     const start = performance.now()
     const locations: Array<Location.Location | undefined> = []
     const missed = new MissedPages()
+    const finder = new Finder(this.#store)
     for (const { entryId, ledgerId } of ids) {
       const problem = Arguments.checkEntryId(ledgerId, entryId)
       if (problem !== undefined) return this.#gate.refuseArgument("getLocations", `id ${locations.length}: ${problem}`)
-      const location = this.#store.find(ledgerId, entryId)
+      const location = finder.find(ledgerId, entryId)
       if (location === unread) missed.add(ledgerId, entryId, locations.length)
       locations.push(location === unread ? undefined : location)
     }
@@ -81,7 +83,10 @@ export class Lookups {
       return locations
     }
     if (missed.entries === 0) return Effect.sync(finish)
-    return Effect.forEach(missed.parts, (part) => this.#readInto(locations, part), { discard: true }).pipe(
+    return Effect.forEach(missed.parts, (part) => this.#readInto(locations, part), {
+      concurrency: maxReads,
+      discard: true
+    }).pipe(
       Effect.map(finish),
       Effect.tapError(() =>
         Effect.sync(() => counts.lookups.failed.record(secondsSince(start) / ids.length, ids.length))
@@ -108,19 +113,17 @@ export class Lookups {
   #readLocation(ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId): Answer<Location.Location | undefined> {
     const { counts } = this.#store
     counts.pageCacheMisses += 1
-    const read = Effect.map(
-      this.#store.pages.readPages("getLocation", [{ ledgerId, number: pageOf(entryId) }]),
-      ([page]) => (page === undefined ? undefined : LocationPage.get(page, slotOf(entryId)))
+    const page = { ledgerId, number: pageOf(entryId), slots: [slotOf(entryId)] }
+    return timed(
+      counts.lookups,
+      Effect.map(this.#store.pages.readSlots("getLocation", [page]), ([found]) => found?.[0])
     )
-    return timed(counts.lookups, read)
   }
 
   #readInto(locations: Array<Location.Location | undefined>, part: ReadonlyArray<MissedPage>): Answer<void> {
-    return Effect.map(this.#store.pages.readPages("getLocations", part), (pages) => {
-      for (const [at, { places, slots }] of part.entries()) {
-        const page = pages[at]
-        if (page === undefined) continue
-        for (const [nth, place] of places.entries()) locations[place] = LocationPage.get(page, slots[nth] ?? 0)
+    return Effect.map(this.#store.pages.readSlots("getLocations", part), (found) => {
+      for (const [at, { places }] of part.entries()) {
+        for (const [nth, place] of places.entries()) locations[place] = found[at]?.[nth]
       }
     })
   }
@@ -137,26 +140,62 @@ export class Lookups {
 /** Of so many lookups that memory answers one is timed. */
 const sampled = 64
 
-/** How many pages one read brings at most. */
-const maxPagesPerRead = 4096
+/** How many pages one read brings at most, and how many reads go on at once: what one has brought is decoded meanwhile. */
+const maxPagesPerRead = 256
+const maxReads = 4
 
-interface MissedPage extends PageId {
+/** Finds entries in memory, one after another: the next one is often in the page of the one before. */
+class Finder {
+  readonly #store: Store
+  readonly #hasMemtables: boolean
+  #ledgerId: LedgerId.LedgerId | undefined
+  #number: Words.MapKey | undefined
+  #page: LocationPage.LocationPage | undefined
+
+  /** Of use until somebody else has a turn. */
+  constructor(store: Store) {
+    this.#store = store
+    this.#hasMemtables = store.hasMemtables
+  }
+
+  find(ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId): Location.Location | undefined | typeof unread {
+    const above = this.#hasMemtables ? this.#store.findInMemtables(ledgerId, entryId) : unread
+    if (above !== unread) return above
+    const number = pageOf(entryId)
+    if (this.#number !== number || this.#ledgerId !== ledgerId) {
+      this.#page = this.#store.pages.cachedPage(ledgerId, number)
+      this.#ledgerId = ledgerId
+      this.#number = number
+    }
+    return this.#page === undefined ? unread : LocationPage.get(this.#page, slotOf(entryId))
+  }
+}
+
+interface MissedPage extends PageSlots {
+  readonly slots: Array<number>
   /** Where in the answer the locations of these slots go. */
   readonly places: Array<number>
-  readonly slots: Array<number>
 }
 
 /** The pages that are not in memory, each once. */
 class MissedPages {
   readonly #pages: Array<MissedPage> = []
   readonly #known = new Map<Words.MapKey, Map<Words.MapKey, MissedPage>>()
+  /** The one that was added to last: the next entry is often in it too. */
+  #last: MissedPage | undefined
   /** How many entries are in them. */
   entries = 0
 
   add(ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId, place: number): void {
     this.entries += 1
-    const key = Words.mapKey(ledgerId)
     const number = pageOf(entryId)
+    if (this.#last?.number !== number || this.#last.ledgerId !== ledgerId) this.#last = this.#page(ledgerId, number)
+    this.#last.places.push(place)
+    this.#last.slots.push(slotOf(entryId))
+  }
+
+  #page(ledgerId: LedgerId.LedgerId, number: Words.MapKey): MissedPage {
+    const key = Words.mapKey(ledgerId)
     let ofLedger = this.#known.get(key)
     if (ofLedger === undefined) {
       ofLedger = new Map()
@@ -168,8 +207,7 @@ class MissedPages {
       ofLedger.set(number, page)
       this.#pages.push(page)
     }
-    page.places.push(place)
-    page.slots.push(slotOf(entryId))
+    return page
   }
 
   /** The pages, in as few parts as may be read at once. */

@@ -12,13 +12,14 @@ import type { MapKey } from "./words.ts"
 
 /** A cache of at most so many bytes, by the sizes it assumes. */
 export class PageCache {
-  readonly #capacity: number
+  /** In bytes. */
+  readonly capacity: number
   readonly #ledgers = new Map<MapKey, CachedLedger>()
   #hand: Item | undefined
   #bytes = 0
 
   constructor(capacity: number) {
-    this.#capacity = capacity
+    this.capacity = capacity
   }
 
   /** How many bytes the items take up, about. */
@@ -110,7 +111,7 @@ export class PageCache {
   }
 
   #evict(): void {
-    while (this.#bytes > this.#capacity && this.#hand !== undefined) {
+    while (this.#bytes > this.capacity && this.#hand !== undefined) {
       const item = this.#hand
       if (item.used) {
         item.used = false

@@ -6,8 +6,8 @@
  * ledger does not go into memory, because the checkpoint may have put a newer
  * one there.
  */
-import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
+import type { Location } from "@effect-bookie/entry-log/Location"
 import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -15,7 +15,7 @@ import * as LocationPage from "../LocationPage.ts"
 import * as Errors from "./errors.ts"
 import * as Keys from "./keys.ts"
 import type { CachedRecord, PageCache } from "./PageCache.ts"
-import { type NumberedPage, type PageId, pageOf } from "./pages.ts"
+import type { NumberedPage, PageId } from "./pages.ts"
 import * as Records from "./records.ts"
 import * as Words from "./words.ts"
 
@@ -29,6 +29,11 @@ export type PageWrite =
   | { readonly _tag: "Page"; readonly ledgerId: LedgerId; readonly number: Words.MapKey; readonly value: Uint8Array }
   /** Puts its record, or removes it if it has none any more. */
   | { readonly _tag: "Record"; readonly ledgerId: LedgerId; readonly record: Records.LedgerRecord | undefined }
+
+/** Slots of a page. */
+export interface PageSlots extends PageId {
+  readonly slots: ReadonlyArray<number>
+}
 
 /** A page as it is in memory or in the database, if there is one. */
 export type StoredPage = LocationPage.LocationPage | Uint8Array | undefined
@@ -45,9 +50,9 @@ export class PageStore {
     this.#cache = cache
   }
 
-  /** The page that an entry is in, if it is in memory. */
-  cachedPage(ledgerId: LedgerId, entryId: EntryId): LocationPage.LocationPage | undefined {
-    return this.#cache.page(Words.mapKey(ledgerId), pageOf(entryId))
+  /** A page, if it is in memory. */
+  cachedPage(ledgerId: LedgerId, number: Words.MapKey): LocationPage.LocationPage | undefined {
+    return this.#cache.page(Words.mapKey(ledgerId), number)
   }
 
   /** The record of a ledger in a box, if it is in memory. */
@@ -99,17 +104,31 @@ export class PageStore {
     return undefined
   }
 
-  /** Reads pages, empty ones where there are none, and keeps them in memory. */
-  readPages(operation: string, ids: ReadonlyArray<PageId>): Answer<ReadonlyArray<LocationPage.LocationPage>> {
+  /**
+   * Reads slots of pages, and answers the locations page by page, `undefined` where there is none. Memory keeps the pages;
+   * but of so many that they would drive out much of what it has, only those of which more than one slot was asked for.
+   */
+  readSlots(
+    operation: string,
+    pages: ReadonlyArray<PageSlots>
+  ): Answer<ReadonlyArray<ReadonlyArray<Location | undefined>>> {
     return Effect.suspend(() => {
-      const versions = ids.map(({ ledgerId }) => this.#version(ledgerId))
-      return Effect.map(this.#fetchPages(operation, ids), (pages) => {
-        for (const [at, { ledgerId, number }] of ids.entries()) {
-          const page = pages[at]
-          if (page === undefined || versions[at] !== this.#version(ledgerId)) continue
-          this.#cache.putPage(Words.mapKey(ledgerId), number, page)
+      const keepsAll = pages.length * LocationPage.maxSizeInMemory <= this.#cache.capacity / 4
+      const versions = pages.map(({ ledgerId }) => this.#version(ledgerId))
+      const keys = pages.map(({ ledgerId, number }) => Keys.page(ledgerId, number))
+      return Effect.flatMap(this.#database.getMany(keys), (values) => {
+        const found: Array<ReadonlyArray<Location | undefined>> = []
+        for (const [at, page] of pages.entries()) {
+          const isCurrent = versions[at] === this.#version(page.ledgerId)
+          const locations =
+            keepsAll || page.slots.length > 1 ? this.#decode(page, values[at], isCurrent) : locate(page, values[at])
+          if (typeof locations === "string") {
+            const problem = `page ${page.number} of ledger ${page.ledgerId} is rotten: ${locations}`
+            return Effect.fail(Errors.corruption(problem, this.#where(operation)))
+          }
+          found.push(locations)
         }
-        return pages
+        return Effect.succeed(found)
       })
     })
   }
@@ -169,25 +188,16 @@ export class PageStore {
     if (Result.isSuccess(page)) this.#cache.putPage(key, number, page.success)
   }
 
-  #fetchPages(operation: string, ids: ReadonlyArray<PageId>): Answer<ReadonlyArray<LocationPage.LocationPage>> {
-    const keys = ids.map(({ ledgerId, number }) => Keys.page(ledgerId, number))
-    return Effect.flatMap(this.#database.getMany(keys), (values) => {
-      const pages: Array<LocationPage.LocationPage> = []
-      for (const [at, { ledgerId, number }] of ids.entries()) {
-        const value = values[at]
-        if (value === undefined) {
-          pages.push(LocationPage.make())
-          continue
-        }
-        const page = LocationPage.decode(value)
-        if (Result.isFailure(page)) {
-          const problem = `page ${number} of ledger ${ledgerId} is rotten: ${page.failure}`
-          return Effect.fail(Errors.corruption(problem, this.#where(operation)))
-        }
-        pages.push(page.success)
-      }
-      return Effect.succeed(pages)
-    })
+  #decode(
+    { ledgerId, number, slots }: PageSlots,
+    value: Uint8Array | undefined,
+    isCurrent: boolean
+  ): ReadonlyArray<Location | undefined> | string {
+    const page = LocationPage.make()
+    const problem = value === undefined ? undefined : LocationPage.decodeInto(page, value)
+    if (problem !== undefined) return problem
+    if (isCurrent) this.#cache.putPage(Words.mapKey(ledgerId), number, page)
+    return slots.map((slot) => LocationPage.get(page, slot))
   }
 
   #version(ledgerId: LedgerId): number | undefined {
@@ -202,6 +212,16 @@ export class PageStore {
   #where(operation: string): RocksDBError.Where {
     return { operation, path: this.#database.path }
   }
+}
+
+const locate = ({ slots }: PageSlots, value: Uint8Array | undefined): ReadonlyArray<Location | undefined> | string => {
+  const locations: Array<Location | undefined> = []
+  for (const slot of slots) {
+    const location = value === undefined ? undefined : LocationPage.locate(value, slot)
+    if (typeof location === "string") return location
+    locations.push(location)
+  }
+  return locations
 }
 
 const operationOf = (write: PageWrite): RocksDB.Operation => {

@@ -148,17 +148,24 @@ export class Store implements Checkpoint.Target {
     return this.#memtable.bytes + (this.#frozen?.memtable.bytes ?? 0)
   }
 
+  /** Whether there is something that is not in pages yet. */
+  get hasMemtables(): boolean {
+    return !this.#memtable.isEmpty || this.#frozen !== undefined
+  }
+
   /** The location of an entry, as far as memory knows. */
   find(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
-    const frozen = this.#frozen
-    if (!this.#memtable.isEmpty || frozen !== undefined) {
-      const found = this.#findIn(this.#memtable, ledgerId, entryId)
-      if (found !== unread) return found
-      const below = frozen === undefined ? unread : this.#findIn(frozen.memtable, ledgerId, entryId)
-      if (below !== unread) return below
-    }
-    const page = this.pages.cachedPage(ledgerId, entryId)
+    const above = this.hasMemtables ? this.findInMemtables(ledgerId, entryId) : unread
+    if (above !== unread) return above
+    const page = this.pages.cachedPage(ledgerId, pageOf(entryId))
     return page === undefined ? unread : LocationPage.get(page, slotOf(entryId))
+  }
+
+  /** The same, as far as the memtables know. */
+  findInMemtables(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
+    const found = findIn(this.#memtable, ledgerId, entryId)
+    if (found !== unread || this.#frozen === undefined) return found
+    return findIn(this.#frozen.memtable, ledgerId, entryId)
   }
 
   /** The record of a ledger, as far as memory knows. */
@@ -262,13 +269,6 @@ export class Store implements Checkpoint.Target {
   readonly recover: Answer<void> = Effect.suspend(() =>
     this.#writing.withPermit(Effect.suspend(() => (this.#isRecovered ? Effect.void : this.#recover())))
   )
-
-  #findIn(memtable: Memtable, ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
-    const slot = memtable.slotOf(Words.high(ledgerId), Words.low(ledgerId))
-    if (slot < 0) return unread
-    const location = memtable.get(slot, Words.high(entryId), Words.low(entryId))
-    return location === undefined && !memtable.isDeleted(slot) ? unread : location
-  }
 
   /** Whether a checkpoint is due. Entries that are written again and again fill the journal alone. */
   get #isFull(): boolean {
@@ -492,6 +492,13 @@ export class Store implements Checkpoint.Target {
   #where(operation: string): RocksDBError.Where {
     return { operation, path: this.database.path }
   }
+}
+
+const findIn = (memtable: Memtable, ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread => {
+  const slot = memtable.slotOf(Words.high(ledgerId), Words.low(ledgerId))
+  if (slot < 0) return unread
+  const location = memtable.get(slot, Words.high(entryId), Words.low(entryId))
+  return location === undefined && !memtable.isDeleted(slot) ? unread : location
 }
 
 const isDeletedIn = (memtable: Memtable, ledgerId: LedgerId): boolean => {
