@@ -51,7 +51,14 @@ export class Child {
 
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    const exited = once(this.#process, "exit")
     this.#process.disconnect()
-    await once(this.#process, "exit")
+    // Some bindings do not let a process end, now and then: classic-level once waited for good.
+    const killer = setTimeout(() => this.#process.kill("SIGKILL"), patience)
+    await exited
+    clearTimeout(killer)
   }
 }
+
+/** How long a process may take to end, in milliseconds: to stop BookKeeper, too. */
+const patience = 30_000
