@@ -161,19 +161,14 @@ const setWords = (page: LocationPage, slot: number, low: number, high: number): 
 
 /** Makes room to spare, so that a page which is filled slot by slot is copied a few times only. */
 const grow = (page: LocationPage, length: number): void => {
-  page.words = resize(page, Math.min(slotCount, Math.max(length, smallest, page.length * 4)))
+  const { words } = page
+  page.words = new Int32Array(2 * Math.min(slotCount, Math.max(length, smallest, page.length * 4)))
+  page.words.set(words)
+  page.words.fill(unset, words.length)
 }
 
 /** How many slots a page has room for at first: as many as V8 keeps in its own heap, where an array costs little. */
 const smallest = 8
-
-/** The words of a page in an array of their own, for so many slots. */
-const resize = (page: LocationPage, slots: number): Int32Array<ArrayBuffer> => {
-  const words = new Int32Array(2 * slots)
-  words.set(page.words.length > words.length ? page.words.subarray(0, words.length) : page.words)
-  words.fill(unset, Math.min(page.words.length, words.length))
-  return words
-}
 
 /** Version, highest slot, a marker and a bit for each slot, and three varints a slot at worst. */
 const maxEncodedLength = 3 + slotCount / 8 + slotCount * (1 + 5 + 5)

@@ -93,6 +93,7 @@ describe("a write of the native engine", () => {
     })
   )
 
+  // Windows does not remove a directory whose files are open.
   it.effect.skipIf(process.platform === "win32")("fails if the directory has been removed", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
@@ -244,6 +245,7 @@ describe("WalSync", () => {
     })
   )
 
+  // Only Linux lists the open files of a process in /proc.
   it.effect.skipIf(process.platform !== "linux")("a log that RocksDB has removed is let go", () =>
     Effect.gen(function* () {
       const directory = yield* directoryWith("000004.log", "000007.log")

@@ -4,6 +4,7 @@ import { temporaryDirectory } from "./support/directory.ts"
 import * as Program from "./support/program.ts"
 import { canMount } from "./support/smallDisk.ts"
 
+// Only where a small file system can be mounted; CI must have one, see smallDisk.ts.
 describe.skipIf(!canMount)("a compaction on a full disk", () => {
   it.live("answers NoSpace each time, and the process lives", () =>
     Effect.gen(function* () {

@@ -10,6 +10,7 @@ import { canMount } from "./support/smallDisk.ts"
 
 /** The tests of a full disk, with the engine of a name. */
 export const suite = (engine: string): void => {
+  // Only where a small file system can be mounted; CI must have one, see smallDisk.ts.
   describe.skipIf(!canMount)(`${engine} on a full disk`, () => {
     it.live("writes answer NoSpace and reads go on; writes work again once there is room, and nothing is lost", () =>
       Effect.gen(function* () {
