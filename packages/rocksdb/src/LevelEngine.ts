@@ -7,6 +7,8 @@
  * are fixed in the binding, so only those may be asked for. It has no native
  * range delete: a `removeRange` becomes a delete of each key, still in the one
  * atomic batch, while other writes wait. Its scans do not verify checksums.
+ * Once a write has failed, all do until the directory is opened anew, as with
+ * the default engine (see `internal/LevelWriter.ts`).
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,6 +16,7 @@ import type Binding from "rocksdb"
 import * as Engine from "./Engine.ts"
 import * as Arguments from "./internal/arguments.ts"
 import * as levelBinding from "./internal/levelBinding.ts"
+import { LevelWriter, toBuffer } from "./internal/LevelWriter.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
@@ -89,29 +92,22 @@ const maxInt32 = 0x7fff_ffff
 class LevelDatabase implements Engine.Database {
   readonly #level: Binding
   readonly #wal: WalSync
-  /** Settles when the last range delete has; writes begin after it. */
-  #exclusive: Promise<unknown> = Promise.resolve()
-  readonly #writes = new Set<Promise<void>>()
+  readonly #writer: LevelWriter
 
   constructor(level: Binding, wal: WalSync) {
     this.#level = level
     this.#wal = wal
+    this.#writer = new LevelWriter(
+      (range) => keys(level, range),
+      (operations, sync) => answer((callback) => level.batch(operations, { sync }, callback))
+    )
   }
 
   getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
     answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
 
-  write = async (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
-    if (operations.some((operation) => operation.type === "removeRange")) return this.#writeExclusive(operations, sync)
-    await this.#exclusive
-    const write = this.#batch(operations.flatMap(toBatch), sync)
-    this.#writes.add(write)
-    try {
-      await write
-    } finally {
-      this.#writes.delete(write)
-    }
-  }
+  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> =>
+    this.#writer.write(operations, sync)
 
   cursor = (options: Engine.CursorOptions): Engine.Cursor => new LevelCursor(this.#level, options)
 
@@ -135,51 +131,6 @@ class LevelDatabase implements Engine.Database {
     } finally {
       await this.#wal.close()
     }
-  }
-
-  /** Expands the range deletes while no other write is under way, so that no key slips in between. */
-  #writeExclusive(operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> {
-    const write = this.#exclusive.then(async () => {
-      await Promise.allSettled(this.#writes)
-      await this.#batch(await this.#expand(operations), sync)
-    })
-    this.#exclusive = write.catch(() => {})
-    return write
-  }
-
-  /** In batch order: a range delete also takes what the same batch has put before it. */
-  async #expand(operations: ReadonlyArray<Engine.Operation>): Promise<ReadonlyArray<Binding.BatchOperation>> {
-    const batch: Array<Binding.BatchOperation> = []
-    for (const operation of operations) {
-      if (operation.type !== "removeRange") {
-        batch.push(...toBatch(operation))
-        continue
-      }
-      const gte = toBuffer(operation.gte)
-      const lt = toBuffer(operation.lt)
-      const inBatch = batch.map(({ key }) => key).filter((key) => key.compare(gte) >= 0 && key.compare(lt) < 0)
-      for (const key of inBatch) batch.push({ type: "del", key })
-      for await (const key of this.#keys({ gte, lt })) batch.push({ type: "del", key })
-    }
-    return batch
-  }
-
-  async *#keys(range: Binding.Range): AsyncGenerator<Buffer> {
-    const iterator = this.#level.iterator({ ...range, values: false })
-    try {
-      while (true) {
-        const entry = await nextEntry(iterator)
-        if (entry === undefined) return
-        yield toBuffer(entry.key)
-      }
-    } finally {
-      await answer((callback) => iterator.end(callback))
-    }
-  }
-
-  /** An empty batch never reaches RocksDB in this binding. */
-  async #batch(operations: ReadonlyArray<Binding.BatchOperation>, sync: boolean): Promise<void> {
-    if (operations.length > 0) await answer((callback) => this.#level.batch(operations, { sync }, callback))
   }
 }
 
@@ -220,20 +171,18 @@ const nextEntry = (iterator: Binding.Iterator): Promise<Engine.Entry | undefined
     })
   })
 
-const toBatch = (operation: Engine.Operation): ReadonlyArray<Binding.BatchOperation> => {
-  switch (operation.type) {
-    case "put":
-      return [{ type: "put", key: toBuffer(operation.key), value: toBuffer(operation.value) }]
-    case "remove":
-      return [{ type: "del", key: toBuffer(operation.key) }]
-    case "removeRange":
-      return []
+async function* keys(level: Binding, range: Binding.Range): AsyncGenerator<Buffer> {
+  const iterator = level.iterator({ ...range, values: false })
+  try {
+    while (true) {
+      const entry = await nextEntry(iterator)
+      if (entry === undefined) return
+      yield toBuffer(entry.key)
+    }
+  } finally {
+    await answer((callback) => iterator.end(callback))
   }
 }
-
-/** The binding tells bytes from text by `Buffer.isBuffer`. No copy. */
-const toBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Settles when the native callback has come. */
 const answer = <A = void>(call: (callback: (error: Error | null | undefined, value: A) => void) => void): Promise<A> =>

@@ -470,6 +470,25 @@ const refusal = (it: It) => {
       )
     })
   )
+
+  // Only Linux lets a process lower the limit of its files and raise it again.
+  it.effect.skipIf(process.platform !== "linux")(
+    "a write that was refused is not written over until the database is opened anew, and does no harm then",
+    () =>
+      Effect.gen(function* () {
+        const { name } = yield* Engine.Engine
+        const child = yield* Program.run("refused-writes", name, yield* temporaryDirectory)
+        assert.strictEqual(child.code, 0, child.stderr)
+        assert.deepStrictEqual(JSON.parse(child.stdout), {
+          before: "ok",
+          limited: ["IOError", "IOError", "IOError", "IOError"],
+          unlimited: "IOError",
+          after: "ok",
+          value: "after",
+          again: "after"
+        })
+      })
+  )
 }
 
 /** Stands for what plain JavaScript may pass. */
