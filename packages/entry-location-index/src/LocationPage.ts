@@ -61,7 +61,20 @@ export const has = (page: LocationPage, slot: number): boolean =>
 
 /** Sets the location in a slot from 0 to 255, and answers whether the slot was not set before. */
 export const set = (page: LocationPage, slot: number, location: Location.Location): boolean =>
-  setWords(page, slot, Words.low(location), Words.high(location))
+  setHalves(page, slot, Words.high(location), Words.low(location))
+
+/** The same for the location of two halves, the high one of which is not negative. */
+export const setHalves = (page: LocationPage, slot: number, high: number, low: number): boolean => {
+  if (slot >= page.length) {
+    if (2 * slot >= page.words.length) grow(page, slot + 1)
+    page.length = slot + 1
+  }
+  const wasUnset = (page.words[2 * slot + 1] ?? unset) < 0
+  page.words[2 * slot] = low
+  page.words[2 * slot + 1] = high
+  if (wasUnset) page.count += 1
+  return wasUnset
+}
 
 /**
  * Sets the slots from one on whose locations are in `words`, from `at` on: the low and the high word of each, the high
@@ -70,15 +83,9 @@ export const set = (page: LocationPage, slot: number, location: Location.Locatio
 export const setRange = (page: LocationPage, first: number, words: Int32Array, at: number, slots: number): void => {
   for (let nth = 0; nth < slots; nth++) {
     const high = words[at + 2 * nth + 1] ?? unset
-    if (high >= 0) setWords(page, first + nth, words[at + 2 * nth] ?? 0, high)
+    if (high >= 0) setHalves(page, first + nth, high, words[at + 2 * nth] ?? 0)
   }
 }
-
-/** About how many bytes a page takes up in memory. */
-export const sizeInMemory = (page: LocationPage): number => objectSize + page.words.length * 4
-
-/** The size of a full page in memory. */
-export const maxSizeInMemory = 200 + slotCount * 8
 
 /** The bytes of a page, at most {@link maxEncodedLength} of them. */
 export const encode = (page: LocationPage): Uint8Array<ArrayBuffer> => {
@@ -139,25 +146,10 @@ export const clear = (page: LocationPage): void => {
   page.count = 0
 }
 
-/** The object and its typed array, measured on Node 24. */
-const objectSize = 200
-
 /** The high word of a slot that is not set. */
 const unset = -1
 
 const noWords = new Int32Array(0)
-
-const setWords = (page: LocationPage, slot: number, low: number, high: number): boolean => {
-  if (slot >= page.length) {
-    if (2 * slot >= page.words.length) grow(page, slot + 1)
-    page.length = slot + 1
-  }
-  const wasUnset = (page.words[2 * slot + 1] ?? unset) < 0
-  page.words[2 * slot] = low
-  page.words[2 * slot + 1] = high
-  if (wasUnset) page.count += 1
-  return wasUnset
-}
 
 /** Makes room to spare, so that a page which is filled slot by slot is copied a few times only. */
 const grow = (page: LocationPage, length: number): void => {

@@ -80,12 +80,6 @@ describe("a page in memory", () => {
     assert.isUndefined(LocationPage.decodeInto(page, LocationPage.encode(make(after))))
     assert.deepStrictEqual(LocationPage.encode(page), LocationPage.encode(make(after)))
   })
-
-  it("takes up little memory if it has few entries", () => {
-    const page = decoded(LocationPage.encode(make([[0, 1n]])))
-    assert.isBelow(LocationPage.sizeInMemory(page), 256)
-    assert.strictEqual(LocationPage.get(page, 0), Location.make(1n))
-  })
 })
 
 describe("a page as bytes", () => {

@@ -27,8 +27,8 @@ export const start = async (): Promise<Host> => inProcess({ open: open(false), c
 /** The index with its gauges, counters and timers. */
 export const startWithMetrics = async (): Promise<Host> => inProcess({ open: open(true), cachedEntrySize })
 
-/** A full page in memory, and what the cache needs to find it, for its 256 entries. */
-const cachedEntrySize = 8 + 350 / 256
+/** A full page in memory, and its row in the table of the cache, for its 256 entries. */
+const cachedEntrySize = 8 + 64 / 256
 
 const open =
   (withMetrics: boolean) =>

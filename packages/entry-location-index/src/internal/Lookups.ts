@@ -11,14 +11,14 @@ import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type * as Location from "@effect-bookie/entry-log/Location"
 import type { RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
-import * as LocationPage from "../LocationPage.ts"
 import * as Arguments from "./arguments.ts"
 import type { Gate } from "./Gate.ts"
+import { unread } from "./PageCache.ts"
 import type { PageSlots } from "./PageStore.ts"
 import { pageOf, slotOf } from "./pages.ts"
 import type { LedgerRecord } from "./records.ts"
 import type { Timers } from "./Statistics.ts"
-import { type Store, unread } from "./Store.ts"
+import type { Store } from "./Store.ts"
 import * as Words from "./words.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
@@ -65,11 +65,13 @@ export class Lookups {
     const start = performance.now()
     const locations: Array<Location.Location | undefined> = []
     const missed = new MissedPages()
-    const finder = new Finder(this.#store)
+    // Nobody else has a turn meanwhile.
+    const { hasMemtables, pages } = this.#store
     for (const { entryId, ledgerId } of ids) {
       const problem = Arguments.checkEntryId(ledgerId, entryId)
       if (problem !== undefined) return this.#gate.refuseArgument("getLocations", `id ${locations.length}: ${problem}`)
-      const location = finder.find(ledgerId, entryId)
+      const above = hasMemtables ? this.#store.findInMemtables(ledgerId, entryId) : unread
+      const location = above === unread ? pages.find(ledgerId, entryId) : above
       if (location === unread) missed.add(ledgerId, entryId, locations.length)
       locations.push(location === unread ? undefined : location)
     }
@@ -143,33 +145,6 @@ const sampled = 64
 /** How many pages one read brings at most, and how many reads go on at once: what one has brought is decoded meanwhile. */
 const maxPagesPerRead = 256
 const maxReads = 4
-
-/** Finds entries in memory, one after another: the next one is often in the page of the one before. */
-class Finder {
-  readonly #store: Store
-  readonly #hasMemtables: boolean
-  #ledgerId: LedgerId.LedgerId | undefined
-  #number: Words.MapKey | undefined
-  #page: LocationPage.LocationPage | undefined
-
-  /** Of use until somebody else has a turn. */
-  constructor(store: Store) {
-    this.#store = store
-    this.#hasMemtables = store.hasMemtables
-  }
-
-  find(ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId): Location.Location | undefined | typeof unread {
-    const above = this.#hasMemtables ? this.#store.findInMemtables(ledgerId, entryId) : unread
-    if (above !== unread) return above
-    const number = pageOf(entryId)
-    if (this.#number !== number || this.#ledgerId !== ledgerId) {
-      this.#page = this.#store.pages.cachedPage(ledgerId, number)
-      this.#ledgerId = ledgerId
-      this.#number = number
-    }
-    return this.#page === undefined ? unread : LocationPage.get(this.#page, slotOf(entryId))
-  }
-}
 
 interface MissedPage extends PageSlots {
   readonly slots: Array<number>

@@ -1,186 +1,273 @@
 /**
  * Decoded pages and ledger records in memory, bounded in bytes.
  *
- * What is absent in the database is cached too: an empty page, a ledger without
- * a record. A clock decides what goes: a hand walks the ring of all items and
- * removes the first one that was not used since it last came by. So a hit costs
- * one write, and items that are read once go before those read again.
+ * All of it lies in typed arrays: a hash table, whose rows are what the cache
+ * holds, and frames with the locations of 64 slots each. So a lookup touches two
+ * places in memory, the garbage collector has nothing to look at, and the size
+ * is known. What is absent in the database is cached too: an empty page has a
+ * row and no frame, and a row may say that a ledger has no record.
+ *
+ * A clock decides what goes: a hand walks around the table, and removes the
+ * first row that was not used since it last came by. So a hit costs one write,
+ * and what is read once goes before what is read again.
  */
+import type { EntryId } from "@effect-bookie/entry-log/EntryId"
+import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
+import type { Location } from "@effect-bookie/entry-log/Location"
 import * as LocationPage from "../LocationPage.ts"
+import * as Frame from "./Frames.ts"
+import { Frames } from "./Frames.ts"
+import type { PageId } from "./pages.ts"
 import type { LedgerRecord } from "./records.ts"
-import type { MapKey } from "./words.ts"
+import * as Words from "./words.ts"
 
-/** A cache of at most so many bytes, by the sizes it assumes. */
+/** Says that only the database knows. */
+export const unread: unique symbol = Symbol("unread")
+
+/** What a page takes up at most, in bytes. */
+export const maxPageSize = LocationPage.slotCount * 8 + 64
+
+/** A cache of at most so many bytes. */
 export class PageCache {
   /** In bytes. */
   readonly capacity: number
-  readonly #ledgers = new Map<MapKey, CachedLedger>()
-  #hand: Item | undefined
-  #bytes = 0
+  readonly #frames = new Frames()
+  #rows = new Int32Array(0)
+  #size = 0
+  /** Where the hand is. */
+  #hand = 0
 
   constructor(capacity: number) {
     this.capacity = capacity
   }
 
-  /** How many bytes the items take up, about. */
+  /** How many bytes the table and the frames take up. */
   get bytes(): number {
-    return this.#bytes
+    return this.#rows.byteLength + this.#frames.bytes
   }
 
-  /** A page, or `undefined` if it is not in memory. */
-  page(ledger: MapKey, number: MapKey): LocationPage.LocationPage | undefined {
-    const item = this.#ledgers.get(ledger)?.pages.get(number)
-    if (item === undefined) return undefined
-    item.used = true
-    return item.page
+  /** The location of an entry, if its page is in memory. */
+  find(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
+    const high = Words.high(entryId)
+    const low = Words.low(entryId)
+    const row = this.#find(Words.high(ledgerId), Words.low(ledgerId), isPage | (high >>> 8), (high << 24) | (low >>> 8))
+    if (row < 0) return unread
+    const frame = this.#rows[row + valueAt + ((low >>> 6) & 3)] ?? none
+    return frame < 0 ? undefined : this.#frames.get(frame, low & (Frame.slotCount - 1))
   }
 
-  /** The record of a ledger in a box, since there may be none; or `undefined` if that is not in memory. */
-  record(ledger: MapKey): CachedRecord | undefined {
-    const item = this.#ledgers.get(ledger)?.record
-    if (item !== undefined) item.used = true
-    return item
+  /** The record of a ledger, if that is in memory. */
+  record(ledgerId: LedgerId): LedgerRecord | undefined | typeof unread {
+    const row = this.#find(Words.high(ledgerId), Words.low(ledgerId), isRecord, 0)
+    if (row < 0) return unread
+    const value = row + valueAt
+    const high = this.#rows[value] ?? none
+    if (high < 0) return undefined
+    const low = this.#rows[value + 1] ?? 0
+    const entries = (this.#rows[value + 2] ?? 0) * 0x1_0000_0000 + ((this.#rows[value + 3] ?? 0) >>> 0)
+    // It was one when it was put.
+    return { entries, lastEntry: Words.join(high, low) as EntryId }
   }
 
-  /** Whether a page is in memory; does not count as its use. */
-  hasPage(ledger: MapKey, number: MapKey): boolean {
-    return this.#ledgers.get(ledger)?.pages.has(number) === true
+  /** Whether a page is in memory. */
+  has({ ledgerId, number }: PageId): boolean {
+    return this.#findPage(ledgerId, number) >= 0
+  }
+
+  /** Sets the slots of a page in an empty one, and answers whether it is in memory. */
+  load({ ledgerId, number }: PageId, into: LocationPage.LocationPage): boolean {
+    const row = this.#findPage(ledgerId, number)
+    if (row < 0) return false
+    for (let nth = 0; nth < framesPerPage; nth++) {
+      const frame = this.#rows[row + valueAt + nth] ?? none
+      if (frame >= 0) this.#frames.load(frame, into, nth * Frame.slotCount)
+    }
+    return true
+  }
+
+  /** Puts a page in place of the one that is there, if there is one. The cache makes a copy. */
+  putPage({ ledgerId, number }: PageId, page: LocationPage.LocationPage): void {
+    const known = this.#findPage(ledgerId, number)
+    if (known >= 0) this.#remove(known)
+    const frames = Math.ceil(page.length / Frame.slotCount)
+    const row = this.#add(Words.high(ledgerId), Words.low(ledgerId), isPage | highOf(number), lowOf(number), frames)
+    if (row < 0) return
+    for (let nth = 0; nth < framesPerPage; nth++) {
+      this.#rows[row + valueAt + nth] = nth < frames ? this.#frames.put(page, nth * Frame.slotCount) : none
+    }
+  }
+
+  /** Puts the record of a ledger, or that it has none, in place of the one that is there, if there is one. */
+  putRecord(ledgerId: LedgerId, record: LedgerRecord | undefined): void {
+    const high = Words.high(ledgerId)
+    const low = Words.low(ledgerId)
+    const known = this.#find(high, low, isRecord, 0)
+    const row = known < 0 ? this.#add(high, low, isRecord, 0, 0) : known
+    if (row < 0) return
+    const value = row + valueAt
+    this.#rows[value] = record === undefined ? none : Words.high(record.lastEntry)
+    this.#rows[value + 1] = record === undefined ? 0 : Words.low(record.lastEntry)
+    this.#rows[value + 2] = Math.floor((record?.entries ?? 0) / 0x1_0000_0000)
+    this.#rows[value + 3] = record?.entries ?? 0
   }
 
   /** Puts the record of a ledger in place of the one that is there, if there is one. */
-  replaceRecord(ledger: MapKey, record: LedgerRecord | undefined): void {
-    if (this.#ledgers.get(ledger)?.record !== undefined) this.putRecord(ledger, record)
+  replaceRecord(ledgerId: LedgerId, record: LedgerRecord | undefined): void {
+    if (this.#find(Words.high(ledgerId), Words.low(ledgerId), isRecord, 0) >= 0) this.putRecord(ledgerId, record)
   }
 
-  /** Puts a page in place of the one that is there. Nobody may change it from now on. */
-  putPage(ledger: MapKey, number: MapKey, page: LocationPage.LocationPage): void {
-    const cached = this.#ledgerOf(ledger)
-    const item = cached.pages.get(number)
-    if (item !== undefined) this.#unlink(item)
-    const added = new PageItem(cached, number, page)
-    cached.pages.set(number, added)
-    this.#link(added)
-    this.#evict()
-  }
-
-  /** Puts the record of a ledger, or that it has none, in place of the one that is there. */
-  putRecord(ledger: MapKey, record: LedgerRecord | undefined): void {
-    const cached = this.#ledgerOf(ledger)
-    if (cached.record !== undefined) this.#unlink(cached.record)
-    cached.record = new RecordItem(cached, record)
-    this.#link(cached.record)
-    this.#evict()
-  }
-
-  /** Forgets the pages and the record of a ledger. */
-  dropLedger(ledger: MapKey): void {
-    const cached = this.#ledgers.get(ledger)
-    if (cached === undefined) return
-    for (const item of cached.pages.values()) this.#unlink(item)
-    if (cached.record !== undefined) this.#unlink(cached.record)
-    this.#ledgers.delete(ledger)
-  }
-
-  #ledgerOf(key: MapKey): CachedLedger {
-    const known = this.#ledgers.get(key)
-    if (known !== undefined) return known
-    const ledger: CachedLedger = { key, pages: new Map(), record: undefined }
-    this.#ledgers.set(key, ledger)
-    return ledger
-  }
-
-  /** Puts an item where the hand comes by last. */
-  #link(item: Item): void {
-    this.#bytes += item.size
-    const next = this.#hand
-    if (next === undefined) {
-      this.#hand = item
-      return
+  /** Forgets the pages and the records of ledgers. Looks at all that there is, so it takes many of them at once. */
+  dropLedgers(ledgerIds: ReadonlyArray<LedgerId>): void {
+    const dropped = new Set(ledgerIds.map(Words.mapKey))
+    for (let row = 0; row < this.#rows.length;) {
+      const high = this.#rows[row] ?? 0
+      const low = this.#rows[row + 1] ?? 0
+      // What was moved into its place is looked at next.
+      if (this.#isTaken(row) && dropped.has(Words.mapKeyOf(high, low))) this.#remove(row)
+      else row += rowLength
     }
-    item.next = next
-    item.previous = next.previous
-    next.previous.next = item
-    next.previous = item
   }
 
-  #unlink(item: Item): void {
-    this.#bytes -= item.size
-    if (this.#hand === item) this.#hand = item.next === item ? undefined : item.next
-    item.previous.next = item.next
-    item.next.previous = item.previous
+  #findPage(ledgerId: LedgerId, number: Words.MapKey): number {
+    return this.#find(Words.high(ledgerId), Words.low(ledgerId), isPage | highOf(number), lowOf(number))
+  }
+
+  /** The row of a key, which counts as its use, or -1. */
+  #find(ledgerHigh: number, ledgerLow: number, kind: number, numberLow: number): number {
+    const rows = this.#rows
+    const mask = rows.length - 1
+    if (mask < 0) return -1
+    for (let row = placeOf(ledgerHigh, ledgerLow, kind, numberLow, mask); ; row = (row + rowLength) & mask) {
+      const found = rows[row + kindAt] ?? 0
+      if (found === 0) return -1
+      if ((found & ~isUsed) !== kind || rows[row + numberAt] !== numberLow) continue
+      if (rows[row + 1] !== ledgerLow || rows[row] !== ledgerHigh) continue
+      if (found === kind) rows[row + kindAt] = found | isUsed
+      return row
+    }
+  }
+
+  /** Makes a row for a key that has none, and room for so many frames; -1 if there is not enough for that. */
+  #add(ledgerHigh: number, ledgerLow: number, kind: number, numberLow: number, frames: number): number {
+    if (!this.#makeRoom(frames)) return -1
+    const rows = this.#rows
+    const mask = rows.length - 1
+    let row = placeOf(ledgerHigh, ledgerLow, kind, numberLow, mask)
+    while (this.#isTaken(row)) row = (row + rowLength) & mask
+    rows[row] = ledgerHigh
+    rows[row + 1] = ledgerLow
+    rows[row + kindAt] = kind
+    rows[row + numberAt] = numberLow
+    this.#size += 1
+    return row
+  }
+
+  /** Makes room for a row and so many frames, if the cache is large enough for that. */
+  #makeRoom(frames: number): boolean {
+    const room = this.#rows.length * fullest - rowLength
+    if (this.#size * rowLength > room) {
+      const length = Math.max(smallest, 2 * this.#rows.length)
+      // Small pages and records may take half of the room, and then drive out one another.
+      if (length * bytesPerWord <= this.capacity / 2) this.#grow(length)
+      else if (this.#size === 0) return false
+      else this.#evict()
+    }
+    const size = frames * Frame.frameSize
+    while (this.bytes + size > this.capacity && this.#size > 0) this.#evict()
+    return this.bytes + size <= this.capacity
   }
 
   #evict(): void {
-    while (this.#bytes > this.capacity && this.#hand !== undefined) {
-      const item = this.#hand
-      if (item.used) {
-        item.used = false
-        this.#hand = item.next
-        continue
-      }
-      this.#unlink(item)
-      item.forget()
-      const { key, pages, record } = item.ledger
-      if (pages.size === 0 && record === undefined) this.#ledgers.delete(key)
+    while (true) {
+      const row = this.#hand
+      const kind = this.#rows[row + kindAt] ?? 0
+      if (kind !== 0 && (kind & isUsed) === 0) return this.#remove(row)
+      this.#rows[row + kindAt] = kind & ~isUsed
+      this.#hand = (row + rowLength) & (this.#rows.length - 1)
     }
   }
-}
 
-/** What the cache knows of a ledger's record. */
-export interface CachedRecord {
-  readonly record: LedgerRecord | undefined
-}
-
-interface CachedLedger {
-  readonly key: MapKey
-  readonly pages: Map<MapKey, PageItem>
-  record: RecordItem | undefined
-}
-
-abstract class Item {
-  readonly ledger: CachedLedger
-  readonly size: number
-  used = false
-  next: Item = this
-  previous: Item = this
-
-  constructor(ledger: CachedLedger, size: number) {
-    this.ledger = ledger
-    this.size = size
+  #grow(length: number): void {
+    const before = this.#rows
+    this.#rows = new Int32Array(length)
+    this.#hand = 0
+    for (let row = 0; row < before.length; row += rowLength) {
+      if (before[row + kindAt] !== 0)
+        this.#rows.set(before.subarray(row, row + rowLength), this.#freePlaceOf(before, row))
+    }
   }
 
-  /** Takes the item out of its ledger. */
-  abstract forget(): void
-}
-
-class PageItem extends Item {
-  readonly number: MapKey
-  readonly page: LocationPage.LocationPage
-
-  constructor(ledger: CachedLedger, number: MapKey, page: LocationPage.LocationPage) {
-    super(ledger, itemSize + LocationPage.sizeInMemory(page))
-    this.number = number
-    this.page = page
+  /** Where there is room for a row that lies in another table. */
+  #freePlaceOf(rows: Int32Array, row: number): number {
+    const mask = this.#rows.length - 1
+    let free = homeOf(rows, row, mask)
+    while (this.#isTaken(free)) free = (free + rowLength) & mask
+    return free
   }
 
-  forget(): void {
-    this.ledger.pages.delete(this.number)
+  /** Removes a row, and moves those behind it so that none is cut off from its place. */
+  #remove(row: number): void {
+    const rows = this.#rows
+    const mask = rows.length - 1
+    if (((rows[row + kindAt] ?? 0) & isPage) !== 0) {
+      for (let nth = 0; nth < framesPerPage; nth++) {
+        const frame = rows[row + valueAt + nth] ?? none
+        if (frame >= 0) this.#frames.free(frame)
+      }
+    }
+    let hole = row
+    for (let next = (hole + rowLength) & mask; this.#isTaken(next); next = (next + rowLength) & mask) {
+      if (((next - homeOf(rows, next, mask)) & mask) < ((next - hole) & mask)) continue
+      rows.copyWithin(hole, next, next + rowLength)
+      hole = next
+    }
+    rows[hole + kindAt] = 0
+    this.#size -= 1
   }
-}
 
-class RecordItem extends Item implements CachedRecord {
-  readonly record: LedgerRecord | undefined
-
-  constructor(ledger: CachedLedger, record: LedgerRecord | undefined) {
-    super(ledger, recordSize)
-    this.record = record
-  }
-
-  forget(): void {
-    this.ledger.record = undefined
+  #isTaken(row: number): boolean {
+    return this.#rows[row + kindAt] !== 0
   }
 }
 
-/** The bytes of an item and its places in the maps, and those of a record with its ledger; measured on Node 24. */
-const itemSize = 150
-const recordSize = 450
+/** A row: the words of the ledger id, of what it is, and its value. */
+const rowLength = 8
+/** Whether it is used, whether it is a page or a record, and the upper bits of a page's number; 0 if there is no row. */
+const kindAt = 2
+/** The lower bits of a page's number. */
+const numberAt = 3
+/** A page's frames, `none` where no slot is set; or the last entry of a ledger and how many there are, high words first. */
+const valueAt = 4
+
+const isUsed = 1 << 31
+const isPage = 1 << 30
+const isRecord = 1 << 29
+
+const none = -1
+
+const framesPerPage = LocationPage.slotCount / Frame.slotCount
+
+const bytesPerWord = 4
+
+/** How much of the table may be taken. */
+const fullest = 3 / 4
+
+/** In words. */
+const smallest = 16 * rowLength
+
+/** The upper and the lower word of a page's number. */
+const highOf = (number: Words.MapKey): number =>
+  typeof number === "bigint" ? Words.high(number) : Math.floor(number / 0x1_0000_0000)
+const lowOf = (number: Words.MapKey): number => (typeof number === "bigint" ? Words.low(number) : number | 0)
+
+/** Where the row of a key is, if no other one is there. */
+const placeOf = (ledgerHigh: number, ledgerLow: number, kind: number, numberLow: number, mask: number): number => {
+  let mixed = Math.imul(ledgerLow, 0x9e37_79b1) ^ Math.imul(numberLow, 0x85eb_ca6b)
+  mixed ^= Math.imul(ledgerHigh, 0xc2b2_ae35) ^ Math.imul(kind, 0x27d4_eb2f)
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b_3c6d)
+  mixed = Math.imul(mixed ^ (mixed >>> 12), 0x297a_2d39)
+  return ((mixed ^ (mixed >>> 15)) * rowLength) & mask
+}
+
+const homeOf = (rows: Int32Array, row: number, mask: number): number =>
+  placeOf(rows[row] ?? 0, rows[row + 1] ?? 0, (rows[row + kindAt] ?? 0) & ~isUsed, rows[row + numberAt] ?? 0, mask)

@@ -6,15 +6,15 @@
  * ledger does not go into memory, because the checkpoint may have put a newer
  * one there.
  */
+import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { Location } from "@effect-bookie/entry-log/Location"
 import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as LocationPage from "../LocationPage.ts"
 import * as Errors from "./errors.ts"
 import * as Keys from "./keys.ts"
-import type { CachedRecord, PageCache } from "./PageCache.ts"
+import { maxPageSize, type PageCache, type unread } from "./PageCache.ts"
 import type { NumberedPage, PageId } from "./pages.ts"
 import * as Records from "./records.ts"
 import * as Words from "./words.ts"
@@ -35,73 +35,56 @@ export interface PageSlots extends PageId {
   readonly slots: ReadonlyArray<number>
 }
 
-/** A page as it is in memory or in the database, if there is one. */
-export type StoredPage = LocationPage.LocationPage | Uint8Array | undefined
-
 /** The pages and ledger records of a database. */
 export class PageStore {
   readonly #database: RocksDB.RocksDB["Service"]
   readonly #cache: PageCache
   /** Counts the writes to a ledger, for groups of ledgers. */
   readonly #versions = new Uint32Array(1024)
+  /** A page to decode into. */
+  readonly #decoded = LocationPage.make(LocationPage.slotCount)
 
   constructor(database: RocksDB.RocksDB["Service"], cache: PageCache) {
     this.#database = database
     this.#cache = cache
   }
 
-  /** A page, if it is in memory. */
-  cachedPage(ledgerId: LedgerId, number: Words.MapKey): LocationPage.LocationPage | undefined {
-    return this.#cache.page(Words.mapKey(ledgerId), number)
+  /** The location of an entry, if its page is in memory. */
+  find(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
+    return this.#cache.find(ledgerId, entryId)
   }
 
-  /** The record of a ledger in a box, if it is in memory. */
-  cachedRecord(ledgerId: LedgerId): CachedRecord | undefined {
-    return this.#cache.record(Words.mapKey(ledgerId))
+  /** The record of a ledger, if it is in memory. */
+  findRecord(ledgerId: LedgerId): Records.LedgerRecord | undefined | typeof unread {
+    return this.#cache.record(ledgerId)
   }
 
-  /** The pages of a ledger from one to another, if all of them are in memory. */
-  cachedPages(ledgerId: LedgerId, from: Words.MapKey, to: Words.MapKey): ReadonlyArray<NumberedPage> | undefined {
+  /** Sets the slots of a page that is in memory in one that is empty, and answers whether it is. */
+  load(id: PageId, into: LocationPage.LocationPage): boolean {
+    return this.#cache.load(id, into)
+  }
+
+  /** Copies of the pages of a ledger from one to another, if all of them are in memory and not too many. */
+  copies(ledgerId: LedgerId, from: Words.MapKey, to: Words.MapKey): ReadonlyArray<NumberedPage> | undefined {
     // Above 2^53 numbers do not count on.
-    if (typeof from === "bigint" || typeof to === "bigint") return undefined
-    const key = Words.mapKey(ledgerId)
+    if (typeof from === "bigint" || typeof to === "bigint" || to - from >= mostCopies) return undefined
+    for (let number = from; number <= to; number++) if (!this.#cache.has({ ledgerId, number })) return undefined
     const pages: Array<NumberedPage> = []
     for (let number = from; number <= to; number++) {
-      const page = this.#cache.page(key, number)
-      if (page === undefined) return undefined
+      const page = LocationPage.make(LocationPage.slotCount)
+      this.#cache.load({ ledgerId, number }, page)
       pages.push([number, page])
     }
     return pages
   }
 
-  /** Pages, none where there are none: those in memory from there; the others as bytes, and memory does not keep them. */
-  stored(ids: ReadonlyArray<PageId>): Answer<ReadonlyArray<StoredPage>> {
-    return Effect.suspend(() => {
-      const pages: Array<StoredPage> = []
-      const missing: Array<Uint8Array> = []
-      for (const { ledgerId, number } of ids) {
-        const page = this.#cache.page(Words.mapKey(ledgerId), number)
-        if (page === undefined) missing.push(Keys.page(ledgerId, number))
-        pages.push(page)
-      }
-      if (missing.length === 0) return Effect.succeed(pages)
-      return Effect.map(this.#database.getMany(missing), (values) => {
-        let nth = 0
-        for (const [at, page] of pages.entries()) if (page === undefined) pages[at] = values[nth++]
-        return pages
-      })
-    })
-  }
-
-  /** Sets the slots of a stored page in one that is empty, or says what is wrong with it. */
-  load({ ledgerId, number }: PageId, stored: StoredPage, into: LocationPage.LocationPage): string | undefined {
-    if (stored === undefined) return undefined
-    if (stored instanceof Uint8Array) {
-      const problem = LocationPage.decodeInto(into, stored)
-      return problem === undefined ? undefined : `page ${number} of ledger ${ledgerId} is rotten: ${problem}`
-    }
-    LocationPage.setRange(into, 0, stored.words, 0, stored.length)
-    return undefined
+  /** The bytes of pages in the database, none where there are none. Memory does not keep them. */
+  stored(ids: ReadonlyArray<PageId>): Answer<ReadonlyArray<Uint8Array | undefined>> {
+    return Effect.suspend(() =>
+      ids.length === 0
+        ? Effect.succeed([])
+        : this.#database.getMany(ids.map(({ ledgerId, number }) => Keys.page(ledgerId, number)))
+    )
   }
 
   /**
@@ -113,7 +96,7 @@ export class PageStore {
     pages: ReadonlyArray<PageSlots>
   ): Answer<ReadonlyArray<ReadonlyArray<Location | undefined>>> {
     return Effect.suspend(() => {
-      const keepsAll = pages.length * LocationPage.maxSizeInMemory <= this.#cache.capacity / 4
+      const keepsAll = pages.length * maxPageSize <= this.#cache.capacity / 4
       const versions = pages.map(({ ledgerId }) => this.#version(ledgerId))
       const keys = pages.map(({ ledgerId, number }) => Keys.page(ledgerId, number))
       return Effect.flatMap(this.#database.getMany(keys), (values) => {
@@ -123,8 +106,7 @@ export class PageStore {
           const locations =
             keepsAll || page.slots.length > 1 ? this.#decode(page, values[at], isCurrent) : locate(page, values[at])
           if (typeof locations === "string") {
-            const problem = `page ${page.number} of ledger ${page.ledgerId} is rotten: ${locations}`
-            return Effect.fail(Errors.corruption(problem, this.#where(operation)))
+            return Effect.fail(Errors.corruption(rotten(page, locations), this.#where(operation)))
           }
           found.push(locations)
         }
@@ -138,7 +120,7 @@ export class PageStore {
     return Effect.suspend(() => {
       const version = this.#version(ledgerId)
       return Effect.map(this.readRecords(operation, [ledgerId]), ([record]) => {
-        if (version === this.#version(ledgerId)) this.#cache.putRecord(Words.mapKey(ledgerId), record)
+        if (version === this.#version(ledgerId)) this.#cache.putRecord(ledgerId, record)
         return record
       })
     })
@@ -173,31 +155,37 @@ export class PageStore {
   }
 
   #remember(writes: ReadonlyArray<PageWrite>): void {
+    const deleted: Array<LedgerId> = []
     for (const write of writes) {
-      const key = Words.mapKey(write.ledgerId)
       this.#bumpVersion(write.ledgerId)
-      if (write._tag === "Page") this.#replacePage(key, write.number, write.value)
-      else if (write._tag === "Record") this.#cache.replaceRecord(key, write.record)
-      else this.#cache.dropLedger(key)
+      if (write._tag === "Delete") deleted.push(write.ledgerId)
+    }
+    // A ledger is deleted before anything is put.
+    if (deleted.length > 0) this.#cache.dropLedgers(deleted)
+    for (const write of writes) {
+      if (write._tag === "Page") this.#replacePage(write, write.value)
+      else if (write._tag === "Record") this.#cache.replaceRecord(write.ledgerId, write.record)
     }
   }
 
-  #replacePage(key: Words.MapKey, number: Words.MapKey, value: Uint8Array): void {
-    if (!this.#cache.hasPage(key, number)) return
-    const page = LocationPage.decode(value)
-    if (Result.isSuccess(page)) this.#cache.putPage(key, number, page.success)
+  #replacePage(id: PageId, value: Uint8Array): void {
+    if (!this.#cache.has(id)) return
+    const page = this.#decoded
+    LocationPage.clear(page)
+    if (LocationPage.decodeInto(page, value) === undefined) this.#cache.putPage(id, page)
   }
 
   #decode(
-    { ledgerId, number, slots }: PageSlots,
+    id: PageSlots,
     value: Uint8Array | undefined,
     isCurrent: boolean
   ): ReadonlyArray<Location | undefined> | string {
-    const page = LocationPage.make()
+    const page = this.#decoded
+    LocationPage.clear(page)
     const problem = value === undefined ? undefined : LocationPage.decodeInto(page, value)
     if (problem !== undefined) return problem
-    if (isCurrent) this.#cache.putPage(Words.mapKey(ledgerId), number, page)
-    return slots.map((slot) => LocationPage.get(page, slot))
+    if (isCurrent) this.#cache.putPage(id, page)
+    return id.slots.map((slot) => LocationPage.get(page, slot))
   }
 
   #version(ledgerId: LedgerId): number | undefined {
@@ -213,6 +201,13 @@ export class PageStore {
     return { operation, path: this.#database.path }
   }
 }
+
+/** What is wrong with a page. */
+export const rotten = ({ ledgerId, number }: PageId, problem: string): string =>
+  `page ${number} of ledger ${ledgerId} is rotten: ${problem}`
+
+/** How many pages a scan holds at most: 8 MiB of them. */
+const mostCopies = 4096
 
 const locate = ({ slots }: PageSlots, value: Uint8Array | undefined): ReadonlyArray<Location | undefined> | string => {
   const locations: Array<Location | undefined> = []

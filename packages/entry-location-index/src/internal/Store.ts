@@ -46,9 +46,9 @@ import { Runs } from "./journal/Runs.ts"
 import { SnapshotLock } from "./journal/SnapshotLock.ts"
 import { doubled } from "./journal/columns.ts"
 import * as Keys from "./keys.ts"
-import { PageCache } from "./PageCache.ts"
-import { PageStore } from "./PageStore.ts"
-import { type NumberedPage, pageOf, slotOf } from "./pages.ts"
+import { PageCache, unread } from "./PageCache.ts"
+import { PageStore, rotten } from "./PageStore.ts"
+import { type NumberedPage, type PageId, pageOf } from "./pages.ts"
 import * as Records from "./records.ts"
 import { Counts } from "./Statistics.ts"
 import * as Words from "./words.ts"
@@ -62,9 +62,6 @@ export interface Sizes {
 }
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
-
-/** Says that only the database knows. */
-export const unread: unique symbol = Symbol("unread")
 
 /**
  * The store of a database, for the current scope. The first to open it reads the metadata and the journal, and says how
@@ -156,9 +153,7 @@ export class Store implements Checkpoint.Target {
   /** The location of an entry, as far as memory knows. */
   find(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
     const above = this.hasMemtables ? this.findInMemtables(ledgerId, entryId) : unread
-    if (above !== unread) return above
-    const page = this.pages.cachedPage(ledgerId, pageOf(entryId))
-    return page === undefined ? unread : LocationPage.get(page, slotOf(entryId))
+    return above === unread ? this.pages.find(ledgerId, entryId) : above
   }
 
   /** The same, as far as the memtables know. */
@@ -177,8 +172,7 @@ export class Store implements Checkpoint.Target {
     if (slot >= 0 && this.#memtable.isKnown(slot)) return this.#memtable.record(slot)
     const below = frozen?.slotOf(high, low) ?? -1
     if (frozen !== undefined && below >= 0 && frozen.isKnown(below)) return frozen.record(below)
-    const cached = this.pages.cachedRecord(ledgerId)
-    return cached === undefined ? unread : cached.record
+    return this.pages.findRecord(ledgerId)
   }
 
   /** What the memtables, the oldest first, hold of the pages of a ledger now. */
@@ -193,7 +187,7 @@ export class Store implements Checkpoint.Target {
     return above
   }
 
-  /** The same, and the pages below as they are now, if memory has all of them. They do not change. */
+  /** The same, and the pages below as they are now, if memory has all of them. */
   pagesInMemory(
     ledgerId: LedgerId,
     from: Words.MapKey,
@@ -204,7 +198,7 @@ export class Store implements Checkpoint.Target {
     if (record === undefined) return { above: [], below: [] }
     const lastPage = pageOf(record.lastEntry)
     const last = to < lastPage ? to : lastPage
-    const below = this.isCovered(ledgerId, from) ? [] : this.pages.cachedPages(ledgerId, from, last)
+    const below = this.isCovered(ledgerId, from) ? [] : this.pages.copies(ledgerId, from, last)
     return below === undefined ? undefined : { above: this.snapshots(ledgerId, from, last), below }
   }
 
@@ -409,22 +403,25 @@ export class Store implements Checkpoint.Target {
   /** Which slots of pages are set, in memory or in the database. */
   #presenceOf(unknown: ReadonlyArray<UnknownPage>): Answer<Presence> {
     const presence = new Presence()
-    const below: Array<UnknownPage> = []
-    for (const page of unknown) {
+    const below: Array<PageId & UnknownPage> = []
+    const page = LocationPage.make(LocationPage.slotCount)
+    for (const { number, slot } of unknown) {
       const slots = new Uint8Array(LocationPage.slotCount)
-      presence.set(page.slot, page.number, slots)
-      if (!this.#markInMemtables(slots, page)) below.push(page)
+      presence.set(slot, number, slots)
+      if (this.#markInMemtables(slots, { number, slot })) continue
+      const id = { ledgerId: this.#memtable.ledgerId(slot), number, slot }
+      LocationPage.clear(page)
+      if (this.pages.load(id, page)) mark(slots, page)
+      else below.push(id)
     }
-    if (below.length === 0) return Effect.succeed(presence)
-    const ids = below.map(({ number, slot }) => ({ ledgerId: this.#memtable.ledgerId(slot), number }))
-    return Effect.flatMap(this.pages.stored(ids), (pages) => {
-      for (const [at, { number, slot }] of below.entries()) {
-        const id = ids[at]
-        const slots = presence.get(slot, number)
-        if (id === undefined || slots === undefined) continue
-        const page = LocationPage.make()
-        const problem = this.pages.load(id, pages[at], page)
-        if (problem !== undefined) return Effect.fail(Errors.corruption(problem, this.#where("commit")))
+    return Effect.flatMap(this.pages.stored(below), (values) => {
+      for (const [at, id] of below.entries()) {
+        const slots = presence.get(id.slot, id.number)
+        const value = values[at]
+        if (slots === undefined || value === undefined) continue
+        LocationPage.clear(page)
+        const problem = LocationPage.decodeInto(page, value)
+        if (problem !== undefined) return Effect.fail(Errors.corruption(rotten(id, problem), this.#where("commit")))
         mark(slots, page)
       }
       return Effect.succeed(presence)

@@ -59,6 +59,10 @@ export const mapKey = (id: bigint): MapKey => {
   return upper < 0x20_0000 ? upper * 0x1_0000_0000 + (low(id) >>> 0) : id
 }
 
+/** The key of the id of two halves. */
+export const mapKeyOf = (high: number, low: number): MapKey =>
+  high < 0x20_0000 ? high * 0x1_0000_0000 + (low >>> 0) : join(high, low)
+
 /** Whether the id of two halves is above that of two others. */
 export const isAbove = (high: number, low: number, otherHigh: number, otherLow: number): boolean =>
   high > otherHigh || (high === otherHigh && low >>> 0 > otherLow >>> 0)

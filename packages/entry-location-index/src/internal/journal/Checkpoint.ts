@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as LocationPage from "../../LocationPage.ts"
 import * as Keys from "../keys.ts"
 import * as Errors from "../errors.ts"
-import type { PageStore, PageWrite, StoredPage } from "../PageStore.ts"
+import { type PageStore, type PageWrite, rotten } from "../PageStore.ts"
 import * as Records from "../records.ts"
 import type { AddedPage, Memtable } from "./Memtable.ts"
 import type { SnapshotLock } from "./SnapshotLock.ts"
@@ -39,7 +39,7 @@ export const write: (frozen: Frozen, target: Target) => Effect.Effect<void, Rock
   Effect.fnUntraced(function* ({ entries, memtable, sequence }: Frozen, target: Target) {
     const { database, pages, snapshotLock } = target
     for (const part of parts(memtable, target)) {
-      const merged = merge(part, memtable, pages, yield* pages.stored(part.filter(mayCover)))
+      const merged = merge(part, memtable, yield* pages.stored(part.filter(mayCover)))
       if (typeof merged === "string") {
         return yield* Effect.fail(Errors.corruption(merged, { operation: "checkpoint", path: database.path }))
       }
@@ -113,8 +113,7 @@ const mayCover = (step: Step): step is AddedStep => step._tag === "Added" && ste
 const merge = (
   part: ReadonlyArray<Step>,
   memtable: Memtable,
-  store: PageStore,
-  below: ReadonlyArray<StoredPage>
+  below: ReadonlyArray<Uint8Array | undefined>
 ): ReadonlyArray<PageWrite> | string => {
   const page = LocationPage.make(LocationPage.slotCount)
   const writes: Array<PageWrite> = []
@@ -125,8 +124,9 @@ const merge = (
       continue
     }
     LocationPage.clear(page)
-    const problem = step.mayCover ? store.load(step, below[nth++], page) : undefined
-    if (problem !== undefined) return problem
+    const stored = step.mayCover ? below[nth++] : undefined
+    const problem = stored === undefined ? undefined : LocationPage.decodeInto(page, stored)
+    if (problem !== undefined) return rotten(step, problem)
     memtable.addTo(page, step)
     writes.push({ _tag: "Page", ledgerId: step.ledgerId, number: step.number, value: LocationPage.encode(page) })
   }

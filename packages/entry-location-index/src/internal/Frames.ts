@@ -1,0 +1,84 @@
+/**
+ * Frames of a page cache: the locations of 64 slots each, in typed arrays. One
+ * that was freed is used again before there is a new one.
+ */
+import type { Location } from "@effect-bookie/entry-log/Location"
+import * as LocationPage from "../LocationPage.ts"
+import * as Words from "./words.ts"
+
+/** How many slots a frame has. */
+export const slotCount = 64
+
+/** What a frame takes up, in bytes. */
+export const frameSize = slotCount * 8
+
+/** Numbered frames. */
+export class Frames {
+  /** The words of locations, as a bigint has them in memory; the high word of a slot that is not set is negative. */
+  readonly #words: Array<Int32Array> = []
+  /** The same memory as locations. */
+  readonly #locations: Array<BigInt64Array> = []
+  readonly #free: Array<number> = []
+  #size = 0
+
+  /** How many bytes the frames take up that are not free. */
+  get bytes(): number {
+    return (this.#size - this.#free.length) * frameSize
+  }
+
+  /** The location in a slot of a frame. */
+  get(frame: number, slot: number): Location | undefined {
+    const segment = frame >> segmentShift
+    const at = (frame & (framesPerSegment - 1)) * slotCount + slot
+    const high = this.#words[segment]?.[2 * at + Words.highAt] ?? unset
+    // It was one when it was put.
+    return high < 0 ? undefined : (this.#locations[segment]?.[at] as Location | undefined)
+  }
+
+  /** Sets the slots of a frame in a page, from one of its slots on. */
+  load(frame: number, page: LocationPage.LocationPage, first: number): void {
+    const words = this.#words[frame >> segmentShift] ?? noWords
+    const start = (frame & (framesPerSegment - 1)) * slotCount
+    for (let nth = 0; nth < slotCount; nth++) {
+      const at = 2 * (start + nth)
+      const high = words[at + Words.highAt] ?? unset
+      if (high >= 0) LocationPage.setHalves(page, first + nth, high, words[at + Words.lowAt] ?? 0)
+    }
+  }
+
+  /** Copies slots of a page, from one on, into a frame, and answers which. */
+  put({ length, words }: LocationPage.LocationPage, first: number): number {
+    const frame = this.#free.pop() ?? this.#add()
+    const own = this.#words[frame >> segmentShift] ?? noWords
+    const start = (frame & (framesPerSegment - 1)) * slotCount
+    const end = Math.min(slotCount, length - first)
+    for (let nth = 0; nth < end; nth++) {
+      own[2 * (start + nth) + Words.lowAt] = words[2 * (first + nth)] ?? 0
+      own[2 * (start + nth) + Words.highAt] = words[2 * (first + nth) + 1] ?? unset
+    }
+    own.fill(unset, 2 * (start + end), 2 * (start + slotCount))
+    return frame
+  }
+
+  /** Lets a frame be used again. */
+  free(frame: number): void {
+    this.#free.push(frame)
+  }
+
+  #add(): number {
+    if (this.#size >> segmentShift === this.#words.length) {
+      const words = new Int32Array(framesPerSegment * slotCount * 2)
+      this.#words.push(words)
+      this.#locations.push(new BigInt64Array(words.buffer))
+    }
+    return this.#size++
+  }
+}
+
+/** A segment has 1 MiB, of which the system provides what is used. */
+const segmentShift = 11
+const framesPerSegment = 1 << segmentShift
+
+const unset = -1
+
+const noWords = new Int32Array(0)

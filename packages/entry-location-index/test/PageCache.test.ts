@@ -1,0 +1,154 @@
+/**
+ * The page cache against plain maps: large enough for all of it, it answers what
+ * they do; too small, it answers that or that it does not know, and takes up no
+ * more than it may.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { EntryId, LedgerId, Location, LocationPage } from "../src/index.ts"
+import { PageCache, unread } from "../src/internal/PageCache.ts"
+import { entryIn, type PageId, pageOf } from "../src/internal/pages.ts"
+import type { LedgerRecord } from "../src/internal/records.ts"
+import { maxId } from "./support.ts"
+
+const ledgerIds = [0n, 1n, 2n, 3n, 2n ** 31n, 2n ** 32n, 2n ** 53n, maxId]
+
+/** The first pages, and those where numbers and bigints part, and the last one. */
+const numbers = [0n, 1n, 2n, 3n, 255n, 256n, 2n ** 31n, 2n ** 32n, 2n ** 45n - 1n, 2n ** 45n, maxId >> 8n].map((page) =>
+  pageOf(EntryId.make(page << 8n))
+)
+
+const Slots = Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
+
+const Step = Schema.Union([
+  Schema.TaggedStruct("page", {
+    ledgerId: Schema.Literals(ledgerIds),
+    page: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: numbers.length - 1 })),
+    slots: Slots
+  }),
+  Schema.TaggedStruct("record", {
+    ledgerId: Schema.Literals(ledgerIds),
+    lastEntry: Schema.UndefinedOr(Schema.Literals([0n, 2n ** 32n - 1n, 2n ** 53n, maxId]))
+  }),
+  Schema.TaggedStruct("drop", { ledgerIds: Schema.Array(Schema.Literals(ledgerIds)).check(Schema.isMaxLength(2)) })
+])
+
+/** So many that the table is full of rows that are not in their places. */
+const Steps = Schema.Array(Step).check(Schema.isMinLength(50), Schema.isMaxLength(150))
+
+type Step = typeof Step.Type
+
+/** A cache, and the maps that it is to be like. */
+class Both {
+  readonly cache: PageCache
+  readonly pages = new Map<string, Map<number, Location.Location>>()
+  readonly records = new Map<bigint, LedgerRecord | undefined>()
+  #locations = 0n
+
+  constructor(capacity: number) {
+    this.cache = new PageCache(capacity)
+  }
+
+  apply(step: Step): void {
+    if (step._tag === "drop") {
+      this.cache.dropLedgers(step.ledgerIds.map((ledgerId) => LedgerId.make(ledgerId)))
+      for (const ledgerId of step.ledgerIds) {
+        this.records.delete(ledgerId)
+        for (const number of numbers) this.pages.delete(`${ledgerId} ${number}`)
+      }
+      return
+    }
+    const ledgerId = LedgerId.make(step.ledgerId)
+    if (step._tag === "record") {
+      const lastEntry = step.lastEntry
+      const record = lastEntry === undefined ? undefined : { entries: 2 ** 40 + 7, lastEntry: EntryId.make(lastEntry) }
+      this.cache.putRecord(ledgerId, record)
+      this.records.set(ledgerId, record)
+      return
+    }
+    const page = LocationPage.make()
+    const expected = new Map<number, Location.Location>()
+    for (const slot of step.slots) {
+      const location = Location.make(maxId - (this.#locations++ << 31n))
+      LocationPage.set(page, slot, location)
+      expected.set(slot, location)
+    }
+    const number = numbers[step.page] ?? 0
+    this.cache.putPage({ ledgerId, number }, page)
+    this.pages.set(`${ledgerId} ${number}`, expected)
+  }
+
+  /** How many pages and records the cache knows; each as the maps have it. */
+  check(): number {
+    let known = 0
+    for (const id of ledgerIds) {
+      const ledgerId = LedgerId.make(id)
+      const record = this.cache.record(ledgerId)
+      if (record !== unread) {
+        known += 1
+        assert.isTrue(this.records.has(id))
+        assert.deepStrictEqual(record, this.records.get(id))
+      }
+      for (const number of numbers) known += this.#checkPage({ ledgerId, number })
+    }
+    return known
+  }
+
+  #checkPage(id: PageId): number {
+    const expected = this.pages.get(`${id.ledgerId} ${id.number}`)
+    const page = LocationPage.make()
+    const isKnown = this.cache.has(id)
+    assert.strictEqual(this.cache.load(id, page), isKnown)
+    for (const slot of [0, 1, 63, 64, 127, 128, 200, 255, ...(expected?.keys() ?? [])]) {
+      const found = this.cache.find(id.ledgerId, entryIn(id.number, slot))
+      assert.strictEqual(found, isKnown ? expected?.get(slot) : unread)
+      assert.strictEqual(LocationPage.get(page, slot), isKnown ? expected?.get(slot) : undefined)
+    }
+    assert.strictEqual(page.count, isKnown ? expected?.size : 0)
+    return isKnown ? 1 : 0
+  }
+}
+
+describe("the page cache", () => {
+  it.prop("answers what was put last", { steps: Steps }, ({ steps }) => {
+    const both = new Both(1024 * 1024)
+    for (const step of steps) both.apply(step)
+    assert.strictEqual(both.check(), both.pages.size + both.records.size)
+  })
+
+  it.prop(
+    "answers that or nothing, and takes up no more than it may",
+    { steps: Steps, capacity: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8000 })) },
+    ({ capacity, steps }) => {
+      const both = new Both(capacity)
+      for (const step of steps) {
+        both.apply(step)
+        assert.isAtMost(both.cache.bytes, capacity)
+      }
+      both.check()
+    }
+  )
+
+  it("keeps as much as it has room for, of small pages and of full ones", () => {
+    const cache = new PageCache(1024 * 1024)
+    for (const slots of [1, 256]) {
+      const page = LocationPage.make()
+      for (let slot = 0; slot < slots; slot++) LocationPage.set(page, slot, Location.make(BigInt(slot)))
+      for (let number = 0; number < 5000; number++)
+        cache.putPage({ ledgerId: LedgerId.make(BigInt(slots)), number }, page)
+      assert.isAtMost(cache.bytes, cache.capacity)
+      let known = 0
+      for (let number = 0; number < 5000; number++)
+        if (cache.has({ ledgerId: LedgerId.make(BigInt(slots)), number })) known += 1
+      assert.isAbove(known * Math.ceil(slots / 64) * 512, cache.capacity * 0.8)
+    }
+  })
+
+  it("has room for records and absent pages in half of its size", () => {
+    const cache = new PageCache(64 * 1024)
+    for (let at = 0n; at < 10_000n; at++) cache.putRecord(LedgerId.make(at), undefined)
+    assert.isAtMost(cache.bytes, cache.capacity / 2)
+    const known = Array.from({ length: 10_000 }, (_, at) => cache.record(LedgerId.make(BigInt(at))) !== unread)
+    assert.isAbove(known.filter(Boolean).length, 500)
+  })
+})
