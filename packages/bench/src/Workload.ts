@@ -61,12 +61,15 @@ export class Workload {
   flush(nth: number, into: Entries): void {
     const { firstLedger, flushSize, ledgers } = this.shape
     const end = this.#logEnd(nth * flushSize)
+    const ledgerIds = new Halves(into.ledgerIds)
+    const entryIds = new Halves(into.entryIds)
+    const locations = new Halves(into.locations)
     let at = 0
     for (let ledger = 0; ledger < ledgers; ledger++) {
       for (let entry = nth * this.#perFlush; entry < (nth + 1) * this.#perFlush; entry++) {
-        into.ledgerIds[at] = BigInt(firstLedger + ledger)
-        into.entryIds[at] = BigInt(entry)
-        into.locations[at] = BigInt(end.append(this.#size(nth * flushSize + at)))
+        ledgerIds.set(at, firstLedger + ledger)
+        entryIds.set(at, entry)
+        locations.set(at, end.append(this.#size(nth * flushSize + at)))
         at += 1
       }
     }
@@ -112,6 +115,23 @@ export class Workload {
 
 /** Every so many entries the place in the log is remembered. */
 const stride = 64
+
+/** Writes whole numbers into 64-bit integers; as bigints they would be garbage of the bench's own. */
+class Halves {
+  readonly #words: Int32Array
+
+  constructor(integers: BigInt64Array) {
+    this.#words = new Int32Array(integers.buffer, integers.byteOffset, 2 * integers.length)
+  }
+
+  set(at: number, value: number): void {
+    this.#words[2 * at + lowAt] = value
+    this.#words[2 * at + 1 - lowAt] = Math.floor(value / 2 ** 32)
+  }
+}
+
+/** Where the low half of a 64-bit integer lies in memory. */
+const lowAt = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 0 : 1
 
 /** In bytes, as BookKeeper has them. */
 const logHeaderSize = 1024

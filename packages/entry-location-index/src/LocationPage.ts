@@ -29,6 +29,9 @@ export const slotCount = 256
 /** The version of the encoding. */
 export const version = 1
 
+/** Version, highest slot, a marker and a bit for each slot, and three varints a slot at worst. */
+export const maxEncodedLength = 3 + slotCount / 8 + slotCount * (1 + 5 + 5)
+
 /** The locations of a page, by slot. */
 export interface LocationPage {
   /** The low and the high word of each slot's location; the high word of a slot that is not set is negative. */
@@ -88,11 +91,14 @@ export const setRange = (page: LocationPage, first: number, words: Int32Array, a
 }
 
 /** The bytes of a page, at most {@link maxEncodedLength} of them. */
-export const encode = (page: LocationPage): Uint8Array<ArrayBuffer> => {
-  output[0] = version
-  if (page.length === 0) return output.slice(0, 1)
-  output[1] = page.length - 1
-  let at = encodeSlots(page)
+export const encode = (page: LocationPage): Uint8Array<ArrayBuffer> => output.slice(0, encodeInto(output, 0, page))
+
+/** Writes the bytes of a page where there is room for {@link maxEncodedLength}, and answers where they end. */
+export const encodeInto = (bytes: Uint8Array, start: number, page: LocationPage): number => {
+  bytes[start] = version
+  if (page.length === 0) return start + 1
+  bytes[start + 1] = page.length - 1
+  let at = encodeSlots(bytes, start + 2, page)
   let previousHigh = 0
   let previousLow = 0
   for (let slot = 0; slot < page.length; slot++) {
@@ -100,15 +106,15 @@ export const encode = (page: LocationPage): Uint8Array<ArrayBuffer> => {
     if (high < 0) continue
     const low = (page.words[2 * slot] ?? 0) >>> 0
     if (high === previousHigh && low > previousLow) {
-      at = encodeVarint(at, low - previousLow)
+      at = encodeVarint(bytes, at, low - previousLow)
     } else {
-      output[at] = 0
-      at = encodeVarint(encodeVarint(at + 1, high), low)
+      bytes[at] = 0
+      at = encodeVarint(bytes, encodeVarint(bytes, at + 1, high), low)
     }
     previousHigh = high
     previousLow = low
   }
-  return output.slice(0, at)
+  return at
 }
 
 /** The page of its bytes, or what is wrong with them. Allocates no more than a page, whatever the bytes are. */
@@ -162,39 +168,37 @@ const grow = (page: LocationPage, length: number): void => {
 /** How many slots a page has room for at first: as many as V8 keeps in its own heap, where an array costs little. */
 const smallest = 8
 
-/** Version, highest slot, a marker and a bit for each slot, and three varints a slot at worst. */
-const maxEncodedLength = 3 + slotCount / 8 + slotCount * (1 + 5 + 5)
-
 const output = new Uint8Array(maxEncodedLength)
 
 const denseMarker = 0
 const sparseMarker = 1
 
 /** Writes which slots are set, and answers where the locations begin. */
-const encodeSlots = (page: LocationPage): number => {
+const encodeSlots = (bytes: Uint8Array, start: number, page: LocationPage): number => {
   if (page.count === page.length) {
-    output[2] = denseMarker
-    return 3
+    bytes[start] = denseMarker
+    return start + 1
   }
-  output[2] = sparseMarker
-  const end = 3 + bitmapLength(page.length)
-  output.fill(0, 3, end)
+  bytes[start] = sparseMarker
+  const first = start + 1
+  const end = first + bitmapLength(page.length)
+  bytes.fill(0, first, end)
   for (let slot = 0; slot < page.length; slot++) {
-    if (has(page, slot)) output[3 + (slot >> 3)] = (output[3 + (slot >> 3)] ?? 0) | (1 << (slot & 7))
+    if (has(page, slot)) bytes[first + (slot >> 3)] = (bytes[first + (slot >> 3)] ?? 0) | (1 << (slot & 7))
   }
   return end
 }
 
 const bitmapLength = (slots: number): number => (slots + 7) >> 3
 
-const encodeVarint = (start: number, value: number): number => {
+const encodeVarint = (bytes: Uint8Array, start: number, value: number): number => {
   let at = start
   let rest = value
   while (rest >= 0x80) {
-    output[at++] = (rest & 0x7f) | 0x80
+    bytes[at++] = (rest & 0x7f) | 0x80
     rest >>>= 7
   }
-  output[at++] = rest
+  bytes[at++] = rest
   return at
 }
 

@@ -26,7 +26,7 @@ export type PageWrite =
   /** Removes all of its pages. */
   | { readonly _tag: "Delete"; readonly ledgerId: LedgerId }
   /** Puts the bytes of a page in place of the one that is there. */
-  | { readonly _tag: "Page"; readonly ledgerId: LedgerId; readonly number: Words.MapKey; readonly value: Uint8Array }
+  | ({ readonly _tag: "Page"; readonly value: Uint8Array } & PageId)
   /** Puts its record, or removes it if it has none any more. */
   | { readonly _tag: "Record"; readonly ledgerId: LedgerId; readonly record: Records.LedgerRecord | undefined }
 
@@ -222,9 +222,7 @@ const locate = ({ slots }: PageSlots, value: Uint8Array | undefined): ReadonlyAr
 const operationOf = (write: PageWrite): RocksDB.Operation => {
   const { ledgerId } = write
   if (write._tag === "Delete") return { type: "removeRange", ...Keys.pagesOf(ledgerId) }
-  if (write._tag === "Page") {
-    return { type: "put", key: Keys.page(ledgerId, write.number), value: write.value }
-  }
+  if (write._tag === "Page") return { type: "put", key: Keys.page(ledgerId, write.number), value: write.value }
   const key = Keys.ledger(ledgerId)
   return write.record === undefined
     ? { type: "remove", key }

@@ -12,6 +12,7 @@ import * as LocationPage from "../../LocationPage.ts"
 import * as Keys from "../keys.ts"
 import * as Errors from "../errors.ts"
 import { type PageStore, type PageWrite, rotten } from "../PageStore.ts"
+import type { PageId } from "../pages.ts"
 import * as Records from "../records.ts"
 import type { AddedPage, Memtable } from "./Memtable.ts"
 import type { SnapshotLock } from "./SnapshotLock.ts"
@@ -38,8 +39,9 @@ export interface Target {
 export const write: (frozen: Frozen, target: Target) => Effect.Effect<void, RocksDBError.RocksDBError> =
   Effect.fnUntraced(function* ({ entries, memtable, sequence }: Frozen, target: Target) {
     const { database, pages, snapshotLock } = target
+    const encoder = new PageEncoder()
     for (const part of parts(memtable, target)) {
-      const merged = merge(part, memtable, yield* pages.stored(part.filter(mayCover)))
+      const merged = merge(part, memtable, encoder, yield* pages.stored(part.filter(mayCover)))
       if (typeof merged === "string") {
         return yield* Effect.fail(Errors.corruption(merged, { operation: "checkpoint", path: database.path }))
       }
@@ -64,15 +66,15 @@ const partSize = 4096
 /** Something to be written: all of it is in a {@link PageWrite} but the page, of which this has what was added. */
 type Step = Exclude<PageWrite, { readonly _tag: "Page" }> | AddedStep
 
-interface AddedStep extends AddedPage {
+interface AddedStep extends PageId {
   readonly _tag: "Added"
-  readonly ledgerId: LedgerId
+  readonly added: AddedPage
   /** Whether there may be a page below. */
   readonly mayCover: boolean
 }
 
 /** What a step counts in a part: a page of many entries takes longer to encode. */
-const weightOf = (step: Step): number => (step._tag === "Added" ? 1 + step.chunks.length / 8 : 1)
+const weightOf = (step: Step): number => (step._tag === "Added" ? 1 + (step.added.end - step.added.start) / 8 : 1)
 
 /** A memtable in parts that are written one after another. */
 function* parts(memtable: Memtable, target: Target): Generator<ReadonlyArray<Step>> {
@@ -100,8 +102,9 @@ function* steps(memtable: Memtable, { isDeletedSince }: Target): Generator<Step>
       continue
     }
     if (memtable.isDeleted(slot)) yield { _tag: "Delete", ledgerId }
-    for (const { chunks, number } of memtable.addedPages(slot)) {
-      yield { _tag: "Added", ledgerId, number, chunks, mayCover: memtable.mayCover(slot, number) }
+    for (const added of memtable.addedPages(slot)) {
+      const { number } = added
+      yield { _tag: "Added", ledgerId, number, added, mayCover: memtable.mayCover(slot, number) }
     }
     yield { _tag: "Record", ledgerId, record: memtable.record(slot) }
   }
@@ -113,9 +116,11 @@ const mayCover = (step: Step): step is AddedStep => step._tag === "Added" && ste
 const merge = (
   part: ReadonlyArray<Step>,
   memtable: Memtable,
+  encoder: PageEncoder,
   below: ReadonlyArray<Uint8Array | undefined>
 ): ReadonlyArray<PageWrite> | string => {
-  const page = LocationPage.make(LocationPage.slotCount)
+  const { page } = encoder
+  encoder.begin()
   const writes: Array<PageWrite> = []
   let nth = 0
   for (const step of part) {
@@ -127,8 +132,36 @@ const merge = (
     const stored = step.mayCover ? below[nth++] : undefined
     const problem = stored === undefined ? undefined : LocationPage.decodeInto(page, stored)
     if (problem !== undefined) return rotten(step, problem)
-    memtable.addTo(page, step)
-    writes.push({ _tag: "Page", ledgerId: step.ledgerId, number: step.number, value: LocationPage.encode(page) })
+    memtable.addTo(page, step.added)
+    writes.push({ _tag: "Page", ledgerId: step.ledgerId, number: step.number, value: encoder.encode() })
   }
   return writes
+}
+
+/**
+ * Encodes the pages of a part into one buffer, which the next part uses again: what is made anew for each page, and lives
+ * until it is written, costs the garbage collector much.
+ */
+class PageEncoder {
+  /** What is to be encoded next. */
+  readonly page = LocationPage.make(LocationPage.slotCount)
+  #bytes = new Uint8Array(16 * LocationPage.maxEncodedLength)
+  #end = 0
+
+  /** Nobody needs the bytes of the part before any more. */
+  begin(): void {
+    this.#end = 0
+  }
+
+  /** The bytes of the page. */
+  encode(): Uint8Array {
+    if (this.#end + LocationPage.maxEncodedLength > this.#bytes.length) {
+      // What is in the smaller one stays there.
+      this.#bytes = new Uint8Array(2 * this.#bytes.length)
+      this.#end = 0
+    }
+    const start = this.#end
+    this.#end = LocationPage.encodeInto(this.#bytes, start, this.page)
+    return this.#bytes.subarray(start, this.#end)
+  }
 }

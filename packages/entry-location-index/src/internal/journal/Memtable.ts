@@ -27,10 +27,12 @@ import { LedgerSnapshot } from "./LedgerSnapshot.ts"
 import type { Runs } from "./Runs.ts"
 import { keySize, WordIndex } from "./WordIndex.ts"
 
-/** A page that was added to, and the chunks that hold what was. */
+/** A page that was added to, and which of some chunks hold what was. */
 export interface AddedPage {
   readonly number: Words.MapKey
   readonly chunks: ReadonlyArray<number>
+  readonly start: number
+  readonly end: number
 }
 
 /** The changes of many ledgers, each in a slot of its own. */
@@ -237,14 +239,15 @@ export class Memtable {
     for (let start = 0, end = 0; start < chunks.length; start = end) {
       const number = this.#pageOf(chunks[start] ?? 0)
       while (end < chunks.length && this.#pageOf(chunks[end] ?? 0) === number) end += 1
-      pages.push({ number, chunks: start === 0 && end === chunks.length ? chunks : chunks.slice(start, end) })
+      pages.push({ number, chunks, start, end })
     }
     return pages
   }
 
   /** Sets the slots of a page that were added. */
-  addTo(page: LocationPage.LocationPage, { chunks }: AddedPage): void {
-    for (const chunk of chunks) {
+  addTo(page: LocationPage.LocationPage, { chunks, end, start }: AddedPage): void {
+    for (let nth = start; nth < end; nth++) {
+      const chunk = chunks[nth] ?? 0
       LocationPage.setRange(page, this.#firstSlot(chunk), this.#segmentOf(chunk), wordOf(chunk), slotsPerChunk)
     }
   }
