@@ -58,6 +58,9 @@ export const get = (page: LocationPage, slot: number): Location.Location | undef
   return Words.join(high, page.words[2 * slot] ?? 0) as Location.Location
 }
 
+/** The same page again. */
+export const copy = ({ count, length, words }: LocationPage): LocationPage => ({ words: words.slice(), length, count })
+
 /** Whether a slot from 0 to 255 is set. */
 export const has = (page: LocationPage, slot: number): boolean =>
   slot < page.length && (page.words[2 * slot + 1] ?? unset) >= 0
@@ -143,6 +146,11 @@ export const locate = (bytes: Uint8Array, slot: number): Location.Location | und
   let nth = 0
   for (let at = 0; at < slot; at++) if (isSetIn(bytes, at)) nth += 1
   return isSetIn(bytes, slot) ? locateNth(bytes, 3 + bitmapLength(length), nth) : undefined
+}
+
+/** Makes room for all slots, so that they can be set in `words` by hand. */
+export const makeRoom = (page: LocationPage): void => {
+  if (page.words.length < 2 * slotCount) grow(page, slotCount)
 }
 
 /** Makes a page empty, and keeps its room. */

@@ -35,14 +35,19 @@ export class Frames {
     return high < 0 ? undefined : (this.#locations[segment]?.[at] as Location | undefined)
   }
 
-  /** Sets the slots of a frame in a page, from one of its slots on. */
+  /** Sets the slots of a frame in a page that has none from one of its slots on. */
   load(frame: number, page: LocationPage.LocationPage, first: number): void {
+    LocationPage.makeRoom(page)
+    const into = page.words
     const words = this.#words[frame >> segmentShift] ?? noWords
     const start = (frame & (framesPerSegment - 1)) * slotCount
     for (let nth = 0; nth < slotCount; nth++) {
-      const at = 2 * (start + nth)
-      const high = words[at + Words.highAt] ?? unset
-      if (high >= 0) LocationPage.setHalves(page, first + nth, high, words[at + Words.lowAt] ?? 0)
+      const high = words[2 * (start + nth) + Words.highAt] ?? unset
+      if (high < 0) continue
+      into[2 * (first + nth)] = words[2 * (start + nth) + Words.lowAt] ?? 0
+      into[2 * (first + nth) + 1] = high
+      page.count += 1
+      page.length = first + nth + 1
     }
   }
 

@@ -15,7 +15,8 @@ import * as LocationPage from "../LocationPage.ts"
 import * as Errors from "./errors.ts"
 import * as Keys from "./keys.ts"
 import { maxPageSize, type PageCache, type unread } from "./PageCache.ts"
-import type { NumberedPage, PageId } from "./pages.ts"
+import type { PageId } from "./pages.ts"
+import { PagesInMemory } from "./PagesInMemory.ts"
 import * as Records from "./records.ts"
 import * as Words from "./words.ts"
 
@@ -43,6 +44,8 @@ export class PageStore {
   readonly #versions = new Uint32Array(1024)
   /** A page to decode into. */
   readonly #decoded = LocationPage.make(LocationPage.slotCount)
+  /** A page to load into from memory. */
+  readonly #loaded = LocationPage.make(LocationPage.slotCount)
 
   constructor(database: RocksDB.RocksDB["Service"], cache: PageCache) {
     this.#database = database
@@ -64,18 +67,12 @@ export class PageStore {
     return this.#cache.load(id, into)
   }
 
-  /** Copies of the pages of a ledger from one to another, if all of them are in memory and not too many. */
-  copies(ledgerId: LedgerId, from: Words.MapKey, to: Words.MapKey): ReadonlyArray<NumberedPage> | undefined {
+  /** The pages of a ledger from one to another, if all of them are in memory and not too many. */
+  inMemory(ledgerId: LedgerId, from: Words.MapKey, to: Words.MapKey): PagesInMemory | undefined {
     // Above 2^53 numbers do not count on.
-    if (typeof from === "bigint" || typeof to === "bigint" || to - from >= mostCopies) return undefined
+    if (typeof from === "bigint" || typeof to === "bigint" || to - from >= PagesInMemory.most) return undefined
     for (let number = from; number <= to; number++) if (!this.#cache.has({ ledgerId, number })) return undefined
-    const pages: Array<NumberedPage> = []
-    for (let number = from; number <= to; number++) {
-      const page = LocationPage.make(LocationPage.slotCount)
-      this.#cache.load({ ledgerId, number }, page)
-      pages.push([number, page])
-    }
-    return pages
+    return new PagesInMemory(this.#cache, ledgerId, from, to, this.#loaded)
   }
 
   /** The bytes of pages in the database, none where there are none. Memory does not keep them. */
@@ -205,9 +202,6 @@ export class PageStore {
 /** What is wrong with a page. */
 export const rotten = ({ ledgerId, number }: PageId, problem: string): string =>
   `page ${number} of ledger ${ledgerId} is rotten: ${problem}`
-
-/** How many pages a scan holds at most: 8 MiB of them. */
-const mostCopies = 4096
 
 const locate = ({ slots }: PageSlots, value: Uint8Array | undefined): ReadonlyArray<Location | undefined> | string => {
   const locations: Array<Location | undefined> = []

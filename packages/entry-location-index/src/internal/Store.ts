@@ -48,7 +48,8 @@ import { doubled } from "./journal/columns.ts"
 import * as Keys from "./keys.ts"
 import { PageCache, unread } from "./PageCache.ts"
 import { PageStore, rotten } from "./PageStore.ts"
-import { type NumberedPage, type PageId, pageOf } from "./pages.ts"
+import { type PageId, pageOf } from "./pages.ts"
+import type { PagesInMemory } from "./PagesInMemory.ts"
 import * as Records from "./records.ts"
 import { Counts } from "./Statistics.ts"
 import * as Words from "./words.ts"
@@ -187,18 +188,18 @@ export class Store implements Checkpoint.Target {
     return above
   }
 
-  /** The same, and the pages below as they are now, if memory has all of them. */
+  /** The same, and the pages below, if memory has all of them; none if none of them counts. */
   pagesInMemory(
     ledgerId: LedgerId,
     from: Words.MapKey,
     to: Words.MapKey
-  ): { readonly above: ReadonlyArray<LedgerSnapshot>; readonly below: ReadonlyArray<NumberedPage> } | undefined {
+  ): { readonly above: ReadonlyArray<LedgerSnapshot>; readonly below: PagesInMemory | "none" } | undefined {
     const record = this.findRecord(ledgerId)
     if (record === unread) return undefined
-    if (record === undefined) return { above: [], below: [] }
+    if (record === undefined) return { above: [], below: "none" }
     const lastPage = pageOf(record.lastEntry)
     const last = to < lastPage ? to : lastPage
-    const below = this.isCovered(ledgerId, from) ? [] : this.pages.copies(ledgerId, from, last)
+    const below = this.isCovered(ledgerId, from) ? "none" : this.pages.inMemory(ledgerId, from, last)
     return below === undefined ? undefined : { above: this.snapshots(ledgerId, from, last), below }
   }
 

@@ -9,6 +9,7 @@ import * as LocationPage from "../../LocationPage.ts"
 import * as Keys from "../keys.ts"
 import type { LedgerSnapshot } from "../journal/LedgerSnapshot.ts"
 import { entryIn, type NumberedPage, pageOf, slotOf } from "../pages.ts"
+import type { PagesInMemory } from "../PagesInMemory.ts"
 import * as Words from "../words.ts"
 import { chunkSize, type Merge } from "./Merge.ts"
 
@@ -29,11 +30,12 @@ export interface Selection {
 export class EntryMerge implements Merge<EntryLocation> {
   readonly #selection: Selection
   readonly #above: ReadonlyArray<LedgerSnapshot>
-  readonly #known: ReadonlyArray<NumberedPage>
-  #nextKnown = 0
+  readonly #known: PagesInMemory | undefined
   #records: ReadonlyArray<RocksDB.Entry> = []
   #nextRecord = 0
   #isFed: boolean
+  /** What the next answer is, if that is known already. */
+  #ahead: ReadonlyArray<EntryLocation> | string | undefined
   /** The next page below, if it has been looked at. */
   #below: NumberedPage | undefined
   /** Buffers, made when they are needed. */
@@ -41,25 +43,22 @@ export class EntryMerge implements Merge<EntryLocation> {
   #merged: LocationPage.LocationPage | undefined
 
   /**
-   * Begins with what the memtables, the oldest first, held. `known` are the pages below, in order, and then nothing is
-   * fed; `undefined` if records are.
+   * Begins with what the memtables, the oldest first, held. `known` are the pages below, if it is known which, and then
+   * nothing is fed; `undefined` if records are.
    */
-  constructor(
-    selection: Selection,
-    above: ReadonlyArray<LedgerSnapshot>,
-    known: ReadonlyArray<NumberedPage> | undefined
-  ) {
+  constructor(selection: Selection, above: ReadonlyArray<LedgerSnapshot>, known: PagesInMemory | "none" | undefined) {
     this.#selection = selection
     this.#above = above
-    this.#known = known ?? []
+    this.#known = known === "none" ? undefined : known
     this.#isFed = known !== undefined
   }
 
   get isDone(): boolean {
     return (
+      this.#ahead === undefined &&
       this.#isFed &&
       this.#below === undefined &&
-      this.#nextKnown >= this.#known.length &&
+      this.#known?.hasNext !== true &&
       this.#nextRecord >= this.#records.length &&
       this.#above.every(({ next }) => next === undefined)
     )
@@ -71,7 +70,21 @@ export class EntryMerge implements Merge<EntryLocation> {
     if (records.length === 0) this.#isFed = true
   }
 
+  /** From now on the pages in memory may change: reads what fits into the next answer, and copies only what does not. */
+  settle(): void {
+    this.#ahead = this.take()
+    const below = this.#below
+    if (below !== undefined) this.#below = [below[0], LocationPage.copy(below[1])]
+    this.#known?.keep()
+  }
+
   take(): ReadonlyArray<EntryLocation> | string {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    return ahead ?? this.#collectAll()
+  }
+
+  #collectAll(): ReadonlyArray<EntryLocation> | string {
     const found: Array<EntryLocation> = []
     while (found.length < chunkSize) {
       const page = this.#nextPage()
@@ -108,7 +121,7 @@ export class EntryMerge implements Merge<EntryLocation> {
   /** The next page below, or what is wrong with it. */
   #peek(): NumberedPage | string | undefined {
     if (this.#below !== undefined) return this.#below
-    this.#below = this.#known[this.#nextKnown++]
+    this.#below = this.#known?.next()
     const record = this.#records[this.#nextRecord]
     if (this.#below !== undefined || record === undefined) return this.#below
     const number = Keys.pageNumberIn(record.key)

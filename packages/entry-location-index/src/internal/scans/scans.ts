@@ -21,15 +21,14 @@ import type { Merge } from "./Merge.ts"
 
 type Answer<A> = Stream.Stream<A, RocksDBError.RocksDBError>
 
-/** The entries of a ledger. */
-export const entries = (gate: Gate, store: Store, selection: Selection): Answer<EntryLocation> =>
-  Stream.suspend(() => {
-    const { from, ledgerId } = selection
-    // The last entry says which pages there are; that is worth a read where they may all be in memory.
-    return store.findRecord(ledgerId) === unread && store.find(ledgerId, from) !== unread
-      ? Stream.unwrap(Effect.map(store.pages.readRecord("entries", ledgerId), () => entriesOf(gate, store, selection)))
-      : entriesOf(gate, store, selection)
-  })
+/** The entries of a ledger, from now on. */
+export const entries = (gate: Gate, store: Store, selection: Selection): Answer<EntryLocation> => {
+  const { from, ledgerId } = selection
+  // The last entry says which pages there are; that is worth a read where they may all be in memory.
+  return store.findRecord(ledgerId) === unread && store.find(ledgerId, from) !== unread
+    ? Stream.unwrap(Effect.map(store.pages.readRecord("entries", ledgerId), () => entriesOf(gate, store, selection)))
+    : entriesOf(gate, store, selection)
+}
 
 const entriesOf = (gate: Gate, store: Store, selection: Selection): Answer<EntryLocation> => {
   const { from, ledgerId, to } = selection
@@ -38,6 +37,7 @@ const entriesOf = (gate: Gate, store: Store, selection: Selection): Answer<Entry
   const known = store.pagesInMemory(ledgerId, first, last)
   if (known !== undefined) {
     const merge = new EntryMerge(selection, known.above, known.below)
+    merge.settle()
     return Stream.fromPull(Effect.succeed(pull(gate, store, "entries", merge, Effect.succeed([]))))
   }
   return merged(
@@ -46,7 +46,7 @@ const entriesOf = (gate: Gate, store: Store, selection: Selection): Answer<Entry
     "entries",
     () => {
       const above = store.snapshots(ledgerId, first, last)
-      return new EntryMerge(selection, above, store.isCovered(ledgerId, first) ? [] : undefined)
+      return new EntryMerge(selection, above, store.isCovered(ledgerId, first) ? "none" : undefined)
     },
     store.database.stream({ gte: Keys.page(ledgerId, first), lte: Keys.page(ledgerId, last) })
   )
