@@ -58,9 +58,6 @@ export const get = (page: LocationPage, slot: number): Location.Location | undef
   return Words.join(high, page.words[2 * slot] ?? 0) as Location.Location
 }
 
-/** The same page again. */
-export const copy = ({ count, length, words }: LocationPage): LocationPage => ({ words: words.slice(), length, count })
-
 /** Whether a slot from 0 to 255 is set. */
 export const has = (page: LocationPage, slot: number): boolean =>
   slot < page.length && (page.words[2 * slot + 1] ?? unset) >= 0
@@ -292,6 +289,21 @@ let next = 0
 
 /** A varint of at most 32 bits in its shortest form, or -1. Once one was bad, so are those that follow. */
 const decodeVarint = (bytes: Uint8Array): number => {
+  const first = bytes[next] ?? -1
+  if (first < 0x80) {
+    next += 1
+    return first
+  }
+  // Nearly all of them: how far it is from one entry to the next.
+  const second = bytes[next + 1] ?? 0
+  if (second > 0 && second < 0x80) {
+    next += 2
+    return (first & 0x7f) | (second << 7)
+  }
+  return decodeLongVarint(bytes)
+}
+
+const decodeLongVarint = (bytes: Uint8Array): number => {
   let value = 0
   for (let shift = 0; shift < 35; shift += 7) {
     const byte = bytes[next]

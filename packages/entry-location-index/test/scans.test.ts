@@ -69,6 +69,8 @@ describe("a scan that is read slowly", () => {
   for (const [before, writeBufferSize] of [
     ["in pages", "128 MiB"],
     ["in memory", "128 MiB"],
+    ["in the page cache", "128 MiB"],
+    ["in the page cache", 100_000],
     ["in pages", 0],
     ["in memory", 100_000]
   ] as const) {
@@ -84,7 +86,8 @@ describe("a scan that is read slowly", () => {
               Effect.gen(function* () {
                 yield* index.addLocations(range(1n, 0, many))
                 yield* index.addLocations(Array.from({ length: many }, (_, at) => entry(BigInt(10 + at), 0n, 1n)))
-                if (before === "in pages") yield* index.compact
+                if (before !== "in memory") yield* index.compact
+                if (before === "in the page cache") yield* index.getLocations(range(1n, 0, many + 3_000))
                 for (const [nth, step] of earlier.entries()) yield* run(index, nth + 1, step)
                 yield* index.addLocations([entry(1n, 0n, 1n), entry(10n, 0n, 1n)])
                 const entries = yield* Stream.runCollect(index.entries(ledger(1n)))

@@ -73,8 +73,7 @@ export class EntryMerge implements Merge<EntryLocation> {
   /** From now on the pages in memory may change: reads what fits into the next answer, and copies only what does not. */
   settle(): void {
     this.#ahead = this.take()
-    const below = this.#below
-    if (below !== undefined) this.#below = [below[0], LocationPage.copy(below[1])]
+    // There is a page for each number, so none waits for its turn while those above have theirs.
     this.#known?.keep()
   }
 
