@@ -143,7 +143,7 @@ export class Lookups {
 const sampled = 64
 
 /** How many pages one read brings at most, and how many reads go on at once: what one has brought is decoded meanwhile. */
-const maxPagesPerRead = 256
+const maxPagesPerRead = 128
 const maxReads = 4
 
 interface MissedPage extends PageSlots {
