@@ -40,6 +40,9 @@ const warmWorks = ["lookup-many", "lookup-one", "scan", "last"] as const
 const coldWorks = ["lookup-cold", "lookup-runs"] as const
 const lateWorks = ["delete", "event-loop"] as const
 
+/** From so many entries on, each turn of adding has a process of its own: its peak of memory is that of one index. */
+const hugeSize = 1e8
+
 class SizeRun {
   readonly #options: Options
   readonly #entries: number
@@ -78,11 +81,15 @@ class SizeRun {
   /** Bulk adds over so many ledgers, each turn into a new index; the last one is kept. */
   async #add(work: WorkName, ledgers: number): Promise<void> {
     const isMeasured = this.#options.works.includes(work)
-    await this.#withChildren(this.#peers, ledgers, async (children) => {
-      const record = isMeasured ? (name: EngineName, values: Values) => this.#record(work, name, values) : undefined
-      await this.#turns(children, "add", work, record, isMeasured ? this.#options.turns : 1)
-      if (record !== undefined) await this.#turns(children, "memory", `${work}, memory`, record, 1)
-    })
+    const record = isMeasured ? (name: EngineName, values: Values) => this.#record(work, name, values) : undefined
+    const turns = isMeasured ? this.#options.turns : 1
+    const turnsPerProcess = this.#entries < hugeSize ? turns : 1
+    for (let done = 0; done < turns; done += turnsPerProcess) {
+      await this.#withChildren(this.#peers, ledgers, async (children) => {
+        await this.#turns(children, "add", work, record, turnsPerProcess)
+        if (record !== undefined) await this.#turns(children, "memory", `${work}, memory`, record, 1)
+      })
+    }
   }
 
   async #read(ledgers: number): Promise<void> {

@@ -73,8 +73,8 @@ interface AddedStep extends PageId {
   readonly mayCover: boolean
 }
 
-/** What a step counts in a part: a page of many entries takes longer to encode. */
-const weightOf = (step: Step): number => (step._tag === "Added" ? 1 + (step.added.end - step.added.start) / 8 : 1)
+/** What a step counts in a part: what is made for a page is larger the more entries it has, and lives until it is written. */
+const weightOf = (step: Step): number => (step._tag === "Added" ? 1 + step.added.end - step.added.start : 1)
 
 /** A memtable in parts that are written one after another. */
 function* parts(memtable: Memtable, target: Target): Generator<ReadonlyArray<Step>> {
