@@ -66,19 +66,6 @@ export const has = (page: LocationPage, slot: number): boolean =>
 export const set = (page: LocationPage, slot: number, location: Location.Location): boolean =>
   setHalves(page, slot, Words.high(location), Words.low(location))
 
-/** The same for the location of two halves, the high one of which is not negative. */
-export const setHalves = (page: LocationPage, slot: number, high: number, low: number): boolean => {
-  if (slot >= page.length) {
-    if (2 * slot >= page.words.length) grow(page, slot + 1)
-    page.length = slot + 1
-  }
-  const wasUnset = (page.words[2 * slot + 1] ?? unset) < 0
-  page.words[2 * slot] = low
-  page.words[2 * slot + 1] = high
-  if (wasUnset) page.count += 1
-  return wasUnset
-}
-
 /**
  * Sets the slots from one on whose locations are in `words`, from `at` on: the low and the high word of each, the high
  * one negative where a slot is to be left as it is.
@@ -161,6 +148,18 @@ export const clear = (page: LocationPage): void => {
 const unset = -1
 
 const noWords = new Int32Array(0)
+
+const setHalves = (page: LocationPage, slot: number, high: number, low: number): boolean => {
+  if (slot >= page.length) {
+    if (2 * slot >= page.words.length) grow(page, slot + 1)
+    page.length = slot + 1
+  }
+  const wasUnset = (page.words[2 * slot + 1] ?? unset) < 0
+  page.words[2 * slot] = low
+  page.words[2 * slot + 1] = high
+  if (wasUnset) page.count += 1
+  return wasUnset
+}
 
 /** Makes room to spare, so that a page which is filled slot by slot is copied a few times only. */
 const grow = (page: LocationPage, length: number): void => {

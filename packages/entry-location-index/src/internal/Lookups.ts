@@ -65,13 +65,10 @@ export class Lookups {
     const start = performance.now()
     const locations: Array<Location.Location | undefined> = []
     const missed = new MissedPages()
-    // Nobody else has a turn meanwhile.
-    const { hasMemtables, pages } = this.#store
     for (const { entryId, ledgerId } of ids) {
       const problem = Arguments.checkEntryId(ledgerId, entryId)
       if (problem !== undefined) return this.#gate.refuseArgument("getLocations", `id ${locations.length}: ${problem}`)
-      const above = hasMemtables ? this.#store.findInMemtables(ledgerId, entryId) : unread
-      const location = above === unread ? pages.find(ledgerId, entryId) : above
+      const location = this.#store.find(ledgerId, entryId)
       if (location === unread) missed.add(ledgerId, entryId, locations.length)
       locations.push(location === unread ? undefined : location)
     }

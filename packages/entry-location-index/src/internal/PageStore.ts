@@ -95,8 +95,7 @@ export class PageStore {
     return Effect.suspend(() => {
       const keepsAll = pages.length * maxPageSize <= this.#cache.capacity / 4
       const versions = pages.map(({ ledgerId }) => this.#version(ledgerId))
-      const keys = pages.map(({ ledgerId, number }) => Keys.page(ledgerId, number))
-      return Effect.flatMap(this.#database.getMany(keys), (values) => {
+      return Effect.flatMap(this.stored(pages), (values) => {
         const found: Array<ReadonlyArray<Location | undefined>> = []
         for (const [at, page] of pages.entries()) {
           const isCurrent = versions[at] === this.#version(page.ledgerId)

@@ -146,22 +146,10 @@ export class Store implements Checkpoint.Target {
     return this.#memtable.bytes + (this.#frozen?.memtable.bytes ?? 0)
   }
 
-  /** Whether there is something that is not in pages yet. */
-  get hasMemtables(): boolean {
-    return !this.#memtable.isEmpty || this.#frozen !== undefined
-  }
-
   /** The location of an entry, as far as memory knows. */
   find(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
-    const above = this.hasMemtables ? this.findInMemtables(ledgerId, entryId) : unread
+    const above = this.#hasMemtables ? this.#findInMemtables(ledgerId, entryId) : unread
     return above === unread ? this.pages.find(ledgerId, entryId) : above
-  }
-
-  /** The same, as far as the memtables know. */
-  findInMemtables(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
-    const found = findIn(this.#memtable, ledgerId, entryId)
-    if (found !== unread || this.#frozen === undefined) return found
-    return findIn(this.#frozen.memtable, ledgerId, entryId)
   }
 
   /** The record of a ledger, as far as memory knows. */
@@ -264,6 +252,18 @@ export class Store implements Checkpoint.Target {
   readonly recover: Answer<void> = Effect.suspend(() =>
     this.#writing.withPermit(Effect.suspend(() => (this.#isRecovered ? Effect.void : this.#recover())))
   )
+
+  /** Whether there is something that is not in pages yet. */
+  get #hasMemtables(): boolean {
+    return !this.#memtable.isEmpty || this.#frozen !== undefined
+  }
+
+  /** The location of an entry, as far as the memtables know. */
+  #findInMemtables(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
+    const found = findIn(this.#memtable, ledgerId, entryId)
+    if (found !== unread || this.#frozen === undefined) return found
+    return findIn(this.#frozen.memtable, ledgerId, entryId)
+  }
 
   /** Whether a checkpoint is due. Entries that are written again and again fill the journal alone. */
   get #isFull(): boolean {

@@ -54,10 +54,7 @@ export const read = (bytes: Uint8Array, at: number): bigint => join(wordAt(bytes
 export type MapKey = number | bigint
 
 /** The key of an id. */
-export const mapKey = (id: bigint): MapKey => {
-  const upper = high(id)
-  return upper < 0x20_0000 ? upper * 0x1_0000_0000 + (low(id) >>> 0) : id
-}
+export const mapKey = (id: bigint): MapKey => mapKeyOf(high(id), low(id))
 
 /** The key of the id of two halves. */
 export const mapKeyOf = (high: number, low: number): MapKey =>
