@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import { type Campaign, Unavailable } from "../Campaign.ts"
 import * as Directory from "../Directory.ts"
+import * as Engines from "../Engines.ts"
 import * as Process from "../Process.ts"
 import * as Report from "../Report.ts"
 import * as Rounds from "../Rounds.ts"
@@ -19,28 +20,30 @@ export const diskFull: Campaign = {
         return yield* new Unavailable({ message: "this system does not let us mount a file system of our own" })
       }
       const reports: Array<Report.Report> = []
-      yield* Rounds.repeatInLanes(settings, 2, 6, (round) =>
-        Effect.map(fill(settings.seed + round), (report) => {
+      const engines = Engines.all()
+      yield* Rounds.repeatInLanes(settings, 2, 8, (round) =>
+        Effect.map(fill(engines[round % engines.length] ?? Engines.native, settings.seed + round), (report) => {
           reports.push(report)
           return report.found.length === 0
         })
       )
       const total = (figure: string) => Report.sum(reports, figure).toLocaleString("en")
-      return {
+      return Engines.withAbsence({
         did:
-          `${reports.length} disks filled up ${total("fills")} times: ${total("acknowledged")} entries acknowledged, ` +
-          `${total("refused")} writes refused (${total("refusedByIndex")} of them by the index), ${total("read")} ` +
-          `entries read back, ${total("closedFull")} closes on a full disk`,
+          `${reports.length} disks of ${engines.map(({ name }) => name).join(" and ")} filled up ${total("fills")} times: ` +
+          `${total("acknowledged")} entries acknowledged, ${total("refused")} writes refused ` +
+          `(${total("refusedByIndex")} of them by the index), ${total("read")} entries read back, ` +
+          `${total("closedFull")} closes on a full disk`,
         found: Report.findings(reports)
-      }
+      })
     })
 }
 
-const fill = (seed: number): Effect.Effect<Report.Report> =>
+const fill = (engine: Engines.Engine, seed: number): Effect.Effect<Report.Report> =>
   Effect.gen(function* () {
     const directory = yield* Directory.temporary
-    const program = Process.program("disk-full", directory, String(seed))
+    const program = engine.program("disk-full", directory, String(seed))
     const ended = yield* Process.run(Process.onSmallDisk("32m", directory, program), { seconds: 900 })
     const report = Report.read(ended)
-    return { ...report, found: report.found.map((finding) => `disk of seed ${seed}: ${finding}`) }
+    return { ...report, found: report.found.map((finding) => `${engine.name}, disk of seed ${seed}: ${finding}`) }
   }).pipe(Effect.scoped)
