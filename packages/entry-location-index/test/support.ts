@@ -236,6 +236,7 @@ export class FailingEngine {
       property: database.property,
       compact: database.compact,
       syncWal: database.syncWal,
+      isRecovering: database.isRecovering,
       close: database.close
     }
   }

@@ -68,7 +68,9 @@ export interface Database {
   readonly compact: (interval: Interval) => Promise<void>
   /** Brings everything that has been written to disk. */
   readonly syncWal: () => Promise<void>
-  /** Lets the native handle go. Called once, when every cursor has ended and nothing is in flight. */
+  /** Whether RocksDB may be recovering from a full disk by itself, so that a `close` would not come back. */
+  readonly isRecovering: () => Promise<boolean>
+  /** Lets the native handle go. Called once, when every cursor has ended, nothing is in flight and nothing recovering. */
   readonly close: () => Promise<void>
 }
 

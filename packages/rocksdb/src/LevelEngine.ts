@@ -16,6 +16,7 @@ import type Binding from "rocksdb"
 import * as Engine from "./Engine.ts"
 import * as Arguments from "./internal/arguments.ts"
 import * as levelBinding from "./internal/levelBinding.ts"
+import { LevelRecovery } from "./internal/LevelRecovery.ts"
 import { LevelWriter, toBuffer } from "./internal/LevelWriter.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
@@ -79,7 +80,7 @@ const open = (
           callback
         )
       )
-      return new LevelDatabase(level, new WalSync(options.path))
+      return new LevelDatabase(level, options.path)
     },
     catch: (cause) => RocksDBError.fromNative(cause, where)
   })
@@ -93,14 +94,17 @@ class LevelDatabase implements Engine.Database {
   readonly #level: Binding
   readonly #wal: WalSync
   readonly #writer: LevelWriter
+  readonly #recovery: LevelRecovery
 
-  constructor(level: Binding, wal: WalSync) {
+  constructor(level: Binding, path: string) {
     this.#level = level
-    this.#wal = wal
-    this.#writer = new LevelWriter(
-      (range) => keys(level, range),
-      (operations, sync) => answer((callback) => level.batch(operations, { sync }, callback))
-    )
+    this.#wal = new WalSync(path)
+    this.#recovery = new LevelRecovery(path, (name) => Number(level.getProperty(`rocksdb.${name}`)))
+    this.#writer = new LevelWriter({
+      keys: (range) => keys(level, range),
+      prepare: (size) => this.#recovery.prevent(size),
+      batch: (operations, sync) => answer((callback) => level.batch(operations, { sync }, callback))
+    })
   }
 
   getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
@@ -124,6 +128,8 @@ class LevelDatabase implements Engine.Database {
   }
 
   syncWal = (): Promise<void> => this.#wal.sync()
+
+  isRecovering = (): Promise<boolean> => this.#recovery.mayBeUnderWay(this.#writer.failure)
 
   close = async (): Promise<void> => {
     try {

@@ -123,6 +123,9 @@ class NativeDatabase implements Engine.Database {
 
   syncWal = (): Promise<void> => this.#wal.sync()
 
+  // A close ends the recovery of this RocksDB.
+  isRecovering = async (): Promise<boolean> => false
+
   close = async (): Promise<void> => {
     try {
       await this.#binding.close()

@@ -49,6 +49,7 @@ const onDisk = (disk: { readonly isFull: boolean; readonly refusesOpens: boolean
               property: database.property,
               compact: database.compact,
               syncWal: database.syncWal,
+              isRecovering: database.isRecovering,
               close: database.close
             }
           }

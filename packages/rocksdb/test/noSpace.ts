@@ -8,6 +8,22 @@ import { temporaryDirectory } from "./support/directory.ts"
 import * as Program from "./support/program.ts"
 import { canMount } from "./support/smallDisk.ts"
 
+/** Closes a database on a disk that became full under it, and makes room so many seconds after the close has begun. */
+export const closeOnFullDisk = Effect.fnUntraced(function* (engine: string, secondsUntilRoom: number) {
+  const directory = yield* temporaryDirectory
+  const { code, stderr, stdout } = yield* Program.runOnSmallDisk("3m", directory, "close-full-disk", [
+    engine,
+    `${directory}/database`,
+    `${directory}/filler`,
+    String(secondsUntilRoom)
+  ])
+  assert.strictEqual(code, 0, stderr)
+  // What is logged comes before it.
+  const seen = JSON.parse(stdout.trim().split("\n").at(-1) ?? "")
+  assert.isAbove(seen.unwritten, 0)
+  return seen
+})
+
 /** The tests of a full disk, with the engine of a name. */
 export const suite = (engine: string): void => {
   // Only where a small file system can be mounted; CI must have one, see smallDisk.ts.
@@ -36,6 +52,17 @@ export const suite = (engine: string): void => {
         // It ends early only if the directory had to be opened anew, and then it says so.
         assert.include(["ok", "NoSpace"], seen.streamed)
       })
+    )
+
+    it.live(
+      "a close comes to its end although RocksDB could not write what is in memory to a file, and loses nothing",
+      () =>
+        Effect.gen(function* () {
+          const seen = yield* closeOnFullDisk(engine, 1)
+          assert.strictEqual(seen.refusal, "NoSpace")
+          assert.strictEqual(seen.problem, "")
+          assert.isAtLeast(seen.entries, seen.acknowledged)
+        })
     )
   })
 }

@@ -8,6 +8,8 @@ import * as Layer from "effect/Layer"
 /** The variable. Default: the default engine. */
 export const variable = "EFFECT_BOOKIE_TORTURE_ENGINE"
 
+/** Whether it is the opt-in one. */
+export const isLevel: boolean = process.env[variable] === LevelEngine.name
+
 /** Provides the engine; that it cannot be loaded is a defect, since this Node was chosen because it loads it. */
-export const layer: Layer.Layer<Engine.Engine> =
-  process.env[variable] === LevelEngine.name ? Layer.orDie(LevelEngine.layer) : NativeEngine.layer
+export const layer: Layer.Layer<Engine.Engine> = isLevel ? Layer.orDie(LevelEngine.layer) : NativeEngine.layer

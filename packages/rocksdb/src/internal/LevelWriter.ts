@@ -13,9 +13,17 @@
  */
 import type Binding from "rocksdb"
 import type * as Engine from "../Engine.ts"
+import * as Room from "./room.ts"
 
-/** Keys of a range, in order. */
-type Keys = (range: { readonly gte: Buffer; readonly lt: Buffer }) => AsyncIterable<Buffer>
+/** The database that is written to. */
+interface Target {
+  /** Keys of a range, in order. */
+  readonly keys: (range: { readonly gte: Buffer; readonly lt: Buffer }) => AsyncIterable<Buffer>
+  /** Rejects if a batch of so many bytes must not reach native code. That does not make later ones fail. */
+  readonly prepare: (size: number) => Promise<void>
+  /** Hands a batch to native code. */
+  readonly batch: (operations: ReadonlyArray<Binding.BatchOperation>, sync: boolean) => Promise<void>
+}
 
 interface Waiting {
   readonly operations: ReadonlyArray<Engine.Operation>
@@ -26,16 +34,18 @@ interface Waiting {
 
 /** The writes of one database. */
 export class LevelWriter {
-  readonly #keys: Keys
-  readonly #batch: (operations: ReadonlyArray<Binding.BatchOperation>, sync: boolean) => Promise<void>
+  readonly #target: Target
   readonly #waiting: Array<Waiting> = []
   #isWriting = false
   #failure: { readonly cause: unknown } | undefined
 
-  /** `keys` reads what a range delete is to delete, and `batch` hands a batch to native code. */
-  constructor(keys: Keys, batch: (operations: ReadonlyArray<Binding.BatchOperation>, sync: boolean) => Promise<void>) {
-    this.#keys = keys
-    this.#batch = batch
+  constructor(target: Target) {
+    this.#target = target
+  }
+
+  /** What made a batch fail, and since then every write. */
+  get failure(): unknown {
+    return this.#failure?.cause
   }
 
   /** Settles when RocksDB has answered. */
@@ -74,9 +84,10 @@ export class LevelWriter {
     for (const { operations } of group) await this.#expand(operations, batch)
     // An empty batch never reaches RocksDB in this binding.
     if (batch.length === 0) return
+    await this.#target.prepare(sizeOf(batch))
     const sync = group.some(({ sync }) => sync)
     try {
-      await this.#batch(batch, sync)
+      await this.#target.batch(batch, sync)
     } catch (cause) {
       this.#failure = { cause }
       throw cause
@@ -96,10 +107,16 @@ export class LevelWriter {
         type === "put" && key.compare(gte) >= 0 && key.compare(lt) < 0 ? [key] : []
       )
       for (const key of put) batch.push({ type: "del", key })
-      for await (const key of this.#keys({ gte, lt })) batch.push({ type: "del", key })
+      for await (const key of this.#target.keys({ gte, lt })) batch.push({ type: "del", key })
     }
   }
 }
+
+const sizeOf = (batch: ReadonlyArray<Binding.BatchOperation>): number =>
+  batch.reduce(
+    (size, operation) => size + Room.recordSize(operation.key, "value" in operation ? operation.value : undefined),
+    0
+  )
 
 const hasRange = ({ operations }: Waiting): boolean => operations.some(({ type }) => type === "removeRange")
 

@@ -18,8 +18,10 @@ import * as Effect from "effect/Effect"
 import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
+import { setTimeout } from "node:timers/promises"
 import type * as Engine from "../Engine.ts"
 import * as RocksDBError from "../RocksDBError.ts"
+import * as Room from "./room.ts"
 
 /** Opens a database with an engine. */
 export const open = (
@@ -61,7 +63,7 @@ class RecoveringDatabase implements Engine.Database {
       // What is open for reading alone refuses with an error of its own.
       const full = this.#full
       if (full === undefined) throw cause
-      if (!(await hasRoom(this.#path, sizeOf(operations)))) throw full
+      if (!(await hasRoom(this.#path, Room.sizeOf(operations)))) throw full
       await this.#recover()
       if (this.#full !== undefined) throw this.#full
       await this.#write(operations, sync)
@@ -80,6 +82,8 @@ class RecoveringDatabase implements Engine.Database {
     this.#cursors.add(cursor)
     return cursor
   }
+
+  isRecovering = async (): Promise<boolean> => (await this.#native?.isRecovering()) ?? false
 
   close = async (): Promise<void> => {
     await this.#recovering?.catch(() => {})
@@ -139,6 +143,7 @@ class RecoveringDatabase implements Engine.Database {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
     this.#idle = undefined
     const before = this.#native
+    if (before !== undefined && !(await this.#isReady(before))) return
     this.#native = undefined
     await before?.close()
     try {
@@ -150,10 +155,22 @@ class RecoveringDatabase implements Engine.Database {
     }
   }
 
+  /** Whether it can be closed. If there is no room after all, it stays. */
+  async #isReady(native: Engine.Database): Promise<boolean> {
+    while (await native.isRecovering()) {
+      if (!(await hasRoom(this.#path, 0))) return false
+      await setTimeout(recoveryPollInterval)
+    }
+    return true
+  }
+
   #isNoSpace(cause: unknown): boolean {
     return RocksDBError.fromNative(cause, { operation: "write", path: this.#path }).reason._tag === "NoSpace"
   }
 }
+
+/** In milliseconds. */
+export const recoveryPollInterval = 50
 
 /** A cursor that knows when its native iterator has been ended under it. */
 class RecoveringCursor implements Engine.Cursor {
@@ -199,8 +216,7 @@ class RecoveringCursor implements Engine.Cursor {
  * hold, and creates some small files. What RocksDB has reserved for a file and not filled comes back when it closes.
  */
 const hasRoom = async (path: string, size: number): Promise<boolean> => {
-  const { bavail, bsize } = await Fs.statfs(path)
-  let room = bavail * bsize - smallFilesSize - size
+  let room = (await Room.at(path)) - Room.smallFilesSize - size
   for (const name of await Fs.readdir(path)) {
     const stat = await statIfThere(Path.join(path, name))
     if (stat === undefined) continue
@@ -216,23 +232,6 @@ const statIfThere = (file: string): Promise<Stats | undefined> =>
     if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
     throw cause
   })
-
-/** What a batch takes up in a log file, in bytes. */
-const sizeOf = (operations: ReadonlyArray<Engine.Operation>): number => {
-  let size = 0
-  for (const operation of operations) {
-    size += recordOverhead
-    if (operation.type === "removeRange") size += operation.gte.length + operation.lt.length
-    else size += operation.key.length + (operation.type === "put" ? operation.value.length : 0)
-  }
-  return size
-}
-
-/** The lengths of a key and of a value, and what kind of record it is; in bytes, and not less. */
-const recordOverhead = 16
-
-/** In bytes. */
-const smallFilesSize = 1024 * 1024
 
 /** The unit of `blocks` in what `stat` answers, whatever the file system's own is. */
 const statBlockSize = 512

@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { setTimeout } from "node:timers/promises"
 import * as Engine from "../Engine.ts"
 import * as Lifecycle from "../Lifecycle.ts"
 import type { Durability, Options } from "../RocksDB.ts"
@@ -64,7 +65,7 @@ const open = Effect.fnUntraced(function* (options: Options) {
     Effect.void,
     settings.open.readOnly ? Effect.void : step("sync the write-ahead log", path, () => native.syncWal())
   )
-  yield* Lifecycle.scoped("rocksdb.operations", Effect.void, drain(operations, path, settings.shutdownDeadline))
+  yield* Lifecycle.scoped("rocksdb.operations", Effect.void, drain(native, operations, settings.shutdownDeadline))
   return { path, readOnly: settings.open.readOnly, durability: settings.durability, native, operations }
 })
 
@@ -72,7 +73,7 @@ const open = Effect.fnUntraced(function* (options: Options) {
 const releaseHandle = (native: Engine.Database, operations: Operations): Effect.Effect<void> => {
   const close = Effect.ensuring(
     step("close", operations.path, async () => {
-      await operations.idle()
+      await settle(native, operations)
       await native.close()
     }),
     Lifecycle.released("rocksdb")
@@ -85,16 +86,16 @@ const releaseHandle = (native: Engine.Database, operations: Operations): Effect.
 }
 
 /** Refuses new operations, ends open streams, and waits for what is in flight, but not past the deadline. */
-const drain = (operations: Operations, path: string, deadline: Duration.Duration): Effect.Effect<void> =>
+const drain = (native: Engine.Database, operations: Operations, deadline: Duration.Duration): Effect.Effect<void> =>
   Effect.suspend(() => {
     operations.close()
-    return Effect.promise(() => operations.idle()).pipe(
+    return Effect.promise(() => settle(native, operations)).pipe(
       Effect.timeoutOrElse({
         duration: deadline,
         orElse: () =>
           fail(
             new Error(
-              `The database at ${path} was still waiting for ${operations.inFlight} after ` +
+              `The database at ${operations.path} was still waiting for ${operations.inFlight} after ` +
                 `${Duration.format(deadline)}. Its handle is let go when that has come back; ` +
                 `give shutdownDeadline more time to wait for it.`
             )
@@ -102,6 +103,14 @@ const drain = (operations: Operations, path: string, deadline: Duration.Duration
       })
     )
   })
+
+/** Waits until nothing is in flight and RocksDB does not recover from a full disk, which counts as in flight, too. */
+const settle = async (native: Engine.Database, operations: Operations): Promise<void> => {
+  await operations.idle()
+  await operations.track("recovery from a full disk", async () => {
+    while (await native.isRecovering()) await setTimeout(RecoveringDatabase.recoveryPollInterval)
+  })
+}
 
 /** A step of the release. */
 const step = (what: string, path: string, run: () => Promise<void>): Effect.Effect<void> =>

@@ -12,15 +12,15 @@
  */
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
+import * as Room from "./room.ts"
 
 /** Rejects with ENOSPC unless there is room. `failures` tells how often RocksDB has failed in the background. */
 export const ask = async (path: string, writeBufferSize: number, failures: () => Promise<number>): Promise<void> => {
-  const { bavail, bsize } = await Fs.statfs(path)
-  const room = bavail * bsize - 2 * writeBufferSize
+  const room = (await Room.at(path)) - 2 * writeBufferSize
   const files = Math.min(await sizeOfFiles(path), mostRewritten)
   // RocksDB wants twice what it reads; more files may be there by the time that it looks.
   if (room >= 3 * files || (room >= files && (await failures()) === 0)) return
-  throw Object.assign(new Error("no space left on device that would do for a compaction"), { code: "ENOSPC" })
+  throw Room.refusal("a compaction")
 }
 
 /** In bytes: RocksDB rewrites about 1.6 GiB at a time, and in few places at once. */

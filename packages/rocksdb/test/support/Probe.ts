@@ -114,6 +114,7 @@ export class Probe {
       property: (name) => this.#watch("property", () => database.property(name)),
       compact: (interval) => this.#watch("compact", () => database.compact(interval)),
       syncWal: () => this.#watch("syncWal", () => database.syncWal()),
+      isRecovering: database.isRecovering,
       close: () => this.#watch("close", () => database.close())
     }
   }

@@ -33,7 +33,7 @@ export const diskFull: Campaign = {
           `${reports.length} disks of ${engines.map(({ name }) => name).join(" and ")} filled up ${total("fills")} times: ` +
           `${total("acknowledged")} entries acknowledged, ${total("refused")} writes refused ` +
           `(${total("refusedByIndex")} of them by the index), ${total("read")} entries read back, ` +
-          `${total("closedFull")} closes on a full disk`,
+          `${total("closedFull")} closes on a full disk, ${total("waitedForRoom")} of them waited for room`,
         found: Report.findings(reports)
       })
     })

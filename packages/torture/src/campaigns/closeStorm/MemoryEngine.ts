@@ -63,6 +63,8 @@ class MemoryDatabase implements Engine.Database {
 
   syncWal = (): Promise<void> => this.#call("syncWal", () => {})
 
+  isRecovering = (): Promise<boolean> => this.#call("isRecovering", () => false)
+
   cursor = ({ keysOnly, limit, lower, reverse, upper }: Engine.CursorOptions): Engine.Cursor => {
     this.#findings.check(!this.#closed, "a cursor was opened after the close of the engine")
     this.#cursors += 1

@@ -23,6 +23,7 @@ import type { Findings } from "../../Findings.ts"
 import type { Random } from "../../Random.ts"
 import type { Report } from "../../Report.ts"
 import * as Stack from "../../Stack.ts"
+import * as ThisEngine from "../../ThisEngine.ts"
 
 type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
 
@@ -48,7 +49,16 @@ export class Filling {
   readonly #random: Random
   readonly #findings: Findings
   readonly #stored = new Map<string, Stored>()
-  readonly #figures = { fills: 0, acknowledged: 0, refused: 0, refusedByIndex: 0, read: 0, scans: 0, closedFull: 0 }
+  readonly #figures = {
+    fills: 0,
+    acknowledged: 0,
+    refused: 0,
+    refusedByIndex: 0,
+    read: 0,
+    scans: 0,
+    closedFull: 0,
+    waitedForRoom: 0
+  }
   #next = 0
   #step = "opening"
   #stepBegan = performance.now()
@@ -103,12 +113,23 @@ export class Filling {
     // What it has begun ends with it.
     const answer = yield* Effect.flatMap(Effect.forkChild(use(services)), Fiber.join)
     this.#begin("closing")
-    const closed = yield* Effect.exit(Effect.timeoutOption(Scope.close(scope, Exit.void), "3 minutes"))
+    const closed = yield* Effect.exit(this.#roomIfItWaits(Scope.close(scope, Exit.void)))
     if (Exit.isFailure(closed)) this.#findings.add(`the close failed: ${Cause.pretty(closed.cause)}`)
-    else if (Option.isNone(closed.value)) this.#findings.add("the close did not come to its end in 3 minutes")
     const problem = Stack.problemOf(released)
     if (problem !== undefined) this.#findings.add(problem)
     return answer
+  })
+
+  /** The RocksDB of the Level engine cannot be closed while it recovers from a full disk: then it must with room. */
+  readonly #roomIfItWaits = Effect.fnUntraced(function* (this: Filling, close: Effect.Effect<void>) {
+    const closing = yield* Effect.forkChild(close)
+    const inTime = yield* Effect.timeoutOption(Fiber.await(closing), "30 seconds")
+    if (Option.isNone(inTime)) {
+      this.#figures.waitedForRoom += 1
+      this.#findings.check(ThisEngine.isLevel, "the close did not come to its end in 30 seconds")
+      this.#free()
+    }
+    yield* Fiber.join(closing)
   })
 
   #layer(released: Array<string>) {
