@@ -15,13 +15,13 @@
  *   tries once more. Where that fails too, the next operation does.
  */
 import * as Effect from "effect/Effect"
-import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import type * as Engine from "../Engine.ts"
 import * as RocksDBError from "../RocksDBError.ts"
 import * as Room from "./room.ts"
+import { WriteStall } from "./WriteStall.ts"
 
 /** Opens a database with an engine. */
 export const open = (
@@ -31,12 +31,13 @@ export const open = (
   Effect.contextWith((context) => {
     const runPromise = Effect.runPromiseWith(context)
     const reopen = (readOnly: boolean) => runPromise(engine.open({ ...options, readOnly }))
-    return Effect.map(engine.open(options), (native) => new RecoveringDatabase(options.path, native, reopen))
+    return Effect.map(engine.open(options), (native) => new RecoveringDatabase(options, native, reopen))
   })
 
 class RecoveringDatabase implements Engine.Database {
   readonly #path: string
   readonly #open: (readOnly: boolean) => Promise<Engine.Database>
+  readonly #stall: WriteStall
   readonly #cursors = new Set<RecoveringCursor>()
   /** Absent only where not even an open for reading has succeeded. */
   #native: Engine.Database | undefined
@@ -46,10 +47,15 @@ class RecoveringDatabase implements Engine.Database {
   #idle: (() => void) | undefined
   #recovering: Promise<void> | undefined
 
-  constructor(path: string, native: Engine.Database, open: (readOnly: boolean) => Promise<Engine.Database>) {
+  constructor(
+    { path, writeBufferSize }: Engine.OpenOptions,
+    native: Engine.Database,
+    open: (readOnly: boolean) => Promise<Engine.Database>
+  ) {
     this.#path = path
     this.#native = native
     this.#open = open
+    this.#stall = new WriteStall(path, writeBufferSize, async (name) => Number(await this.property(name)))
   }
 
   getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
@@ -59,6 +65,7 @@ class RecoveringDatabase implements Engine.Database {
     try {
       await this.#write(operations, sync)
     } catch (cause) {
+      if (Room.isRefusal(cause)) throw cause
       if (this.#isNoSpace(cause)) this.#full ??= cause
       // What is open for reading alone refuses with an error of its own.
       const full = this.#full
@@ -98,6 +105,7 @@ class RecoveringDatabase implements Engine.Database {
   }
 
   async #write(operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> {
+    await this.#stall.prevent(Room.sizeOf(operations))
     await this.use((native) => native.write(operations, sync))
     // A compaction may succeed where no write does yet.
     this.#full = undefined
@@ -218,20 +226,10 @@ class RecoveringCursor implements Engine.Cursor {
 const hasRoom = async (path: string, size: number): Promise<boolean> => {
   let room = (await Room.at(path)) - Room.smallFilesSize - size
   for (const name of await Fs.readdir(path)) {
-    const stat = await statIfThere(Path.join(path, name))
-    if (stat === undefined) continue
-    room += Math.max(0, stat.blocks * statBlockSize - stat.size)
-    if (name.endsWith(".log")) room -= stat.size
+    const file = await Room.statIfThere(Path.join(path, name))
+    if (file === undefined) continue
+    room += Math.max(0, Room.allocatedTo(file) - file.size)
+    if (name.endsWith(".log")) room -= file.size
   }
   return room >= 0
 }
-
-/** RocksDB removes files meanwhile. */
-const statIfThere = (file: string): Promise<Stats | undefined> =>
-  Fs.stat(file).catch((cause) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
-    throw cause
-  })
-
-/** The unit of `blocks` in what `stat` answers, whatever the file system's own is. */
-const statBlockSize = 512

@@ -10,36 +10,16 @@
  * as much as RocksDB asks where one has failed before; else it fails as on a
  * full disk, before it has begun.
  */
-import * as Fs from "node:fs/promises"
-import * as Path from "node:path"
 import * as Room from "./room.ts"
 
 /** Rejects with ENOSPC unless there is room. `failures` tells how often RocksDB has failed in the background. */
 export const ask = async (path: string, writeBufferSize: number, failures: () => Promise<number>): Promise<void> => {
   const room = (await Room.at(path)) - 2 * writeBufferSize
-  const files = Math.min(await sizeOfFiles(path), mostRewritten)
+  const files = Math.min(await Room.sizeOfFiles(path, ".sst", ({ size }) => size), mostRewritten)
   // RocksDB wants twice what it reads; more files may be there by the time that it looks.
   if (room >= 3 * files || (room >= files && (await failures()) === 0)) return
   throw Room.refusal("a compaction")
 }
 
 /** In bytes: RocksDB rewrites about 1.6 GiB at a time, and in few places at once. */
-const mostRewritten = 4 * 1024 * 1024 * 1024
-
-const sizeOfFiles = async (path: string): Promise<number> => {
-  let size = 0
-  for (const name of await Fs.readdir(path)) {
-    if (name.endsWith(".sst")) size += await sizeOf(Path.join(path, name))
-  }
-  return size
-}
-
-/** A file that RocksDB has removed meanwhile takes up nothing. */
-const sizeOf = (file: string): Promise<number> =>
-  Fs.stat(file).then(
-    ({ size }) => size,
-    (cause) => {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return 0
-      throw cause
-    }
-  )
+export const mostRewritten = 4 * 1024 * 1024 * 1024

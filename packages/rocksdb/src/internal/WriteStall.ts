@@ -1,0 +1,76 @@
+/**
+ * Keeps writes out of a stall that would not end.
+ *
+ * RocksDB holds back every write once 36 files wait at level 0 for a
+ * compaction, also where there is no room for one, and then for ever. So where
+ * many files wait and there is no room, a write is refused as on a full disk,
+ * before it begins. Where there is room and RocksDB does not know, because it
+ * asks for twice as much once it had found none, the directory is opened anew.
+ */
+import { setTimeout } from "node:timers/promises"
+import * as CompactionRoom from "./compactionRoom.ts"
+import * as Room from "./room.ts"
+
+/** The stalls of one database. */
+export class WriteStall {
+  readonly #path: string
+  readonly #writeBufferSize: number
+  readonly #property: (name: string) => Promise<number>
+  /** How much may be written before the files are counted again, in bytes. */
+  #credit = 0
+  #checking: Promise<void> | undefined
+
+  /** `property` reads a property of RocksDB that is a number. */
+  constructor(path: string, writeBufferSize: number, property: (name: string) => Promise<number>) {
+    this.#path = path
+    this.#writeBufferSize = writeBufferSize
+    this.#property = property
+  }
+
+  /** Before a batch of so many bytes: nothing, or what rejects with ENOSPC if RocksDB might hold the batch back. */
+  prevent(size: number): Promise<void> | undefined {
+    if (size <= this.#credit) {
+      this.#credit -= size
+      return undefined
+    }
+    this.#checking ??= this.#check().finally(() => {
+      this.#checking = undefined
+    })
+    return this.#checking
+  }
+
+  async #check(): Promise<void> {
+    this.#credit = 0
+    for (let looks = 1; (await this.#property("rocksdb.num-files-at-level0")) >= manyFiles; looks++) {
+      const { needed, room } = await this.#room()
+      if (room >= 2 * needed || (room >= needed && (await this.#property("rocksdb.background-errors")) === 0)) {
+        this.#credit = this.#writeBufferSize / 8
+        return
+      }
+      // A compaction may have moved on between the parts of a look.
+      if (looks === mostLooks) throw room < needed ? Room.refusal(compaction) : Room.noSpace(compaction)
+      await setTimeout(timeBetweenLooks)
+    }
+    // At most one more file than those that are being written already.
+    this.#credit = this.#writeBufferSize / 2
+  }
+
+  /** What a compaction may need, and what there is for it, in bytes. RocksDB wants twice as much after a failure. */
+  async #room(): Promise<{ needed: number; room: number }> {
+    const live = await this.#property("rocksdb.live-sst-files-size")
+    const free = (await Room.at(this.#path)) - 2 * this.#writeBufferSize
+    const allocated = await Room.sizeOfFiles(this.#path, ".sst", Room.allocatedTo)
+    // What one under way has written so far is of the room that it needs.
+    return { needed: Math.min(live, CompactionRoom.mostRewritten), room: free + Math.max(0, allocated - live) }
+  }
+}
+
+/** Four less than stop the writes: some may be on their way. */
+const manyFiles = 32
+
+const mostLooks = 3
+
+/** In milliseconds. */
+const timeBetweenLooks = 20
+
+const compaction = "the compaction that RocksDB needs before it takes more writes"
