@@ -46,6 +46,18 @@ export class PageCache {
     return this.#rows.byteLength + this.#frames.bytes
   }
 
+  /** How many rows a search looks at, at most: what a lookup may cost. It looks at all of them. */
+  get longestSearch(): number {
+    const rows = this.#rows
+    const mask = rows.length - 1
+    let longest = 0
+    for (let row = 0; row < rows.length; row += rowLength) {
+      if (!this.#isTaken(row)) continue
+      longest = Math.max(longest, ((row - homeOf(rows, row, mask)) & mask) / rowLength + 1)
+    }
+    return longest
+  }
+
   /** The location of an entry, if its page is in memory. */
   find(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
     const high = Words.high(entryId)
@@ -170,20 +182,24 @@ export class PageCache {
       // Small pages and records may take half of the room, and then drive out one another.
       if (length * bytesPerWord <= this.capacity / 2) this.#grow(length)
       else if (this.#size === 0) return false
-      else this.#evict()
+      else this.#evict(isRow)
     }
     const size = frames * Frame.frameSize
-    while (this.bytes + size > this.capacity && this.#size > 0) this.#evict()
+    // What has no frames would go without making room for any.
+    while (this.bytes + size > this.capacity && this.#frames.bytes > 0) this.#evict(hasFrames)
     return this.bytes + size <= this.capacity
   }
 
-  #evict(): void {
+  #evict(isMeant: (rows: Int32Array, row: number) => boolean): void {
+    const rows = this.#rows
     while (true) {
       const row = this.#hand
-      const kind = this.#rows[row + kindAt] ?? 0
-      if (kind !== 0 && (kind & isUsed) === 0) return this.#remove(row)
-      this.#rows[row + kindAt] = kind & ~isUsed
-      this.#hand = (row + rowLength) & (this.#rows.length - 1)
+      if (isMeant(rows, row)) {
+        const kind = rows[row + kindAt] ?? 0
+        if ((kind & isUsed) === 0) return this.#remove(row)
+        rows[row + kindAt] = kind & ~isUsed
+      }
+      this.#hand = (row + strideOf(rows)) & (rows.length - 1)
     }
   }
 
@@ -254,6 +270,20 @@ const fullest = 3 / 4
 
 /** In words. */
 const smallest = 16 * rowLength
+
+/**
+ * How far the hand moves, so that it comes by every row and never by neighbours one after another. Else it would leave
+ * the table empty behind it and full before it, where keys are then far from their places.
+ */
+const strideOf = (rows: Int32Array): number => (((rows.length / rowLength) * goldenRatio) | 1) * rowLength
+
+const goldenRatio = 0.618
+
+const isRow = (rows: Int32Array, row: number): boolean => rows[row + kindAt] !== 0
+
+/** Whether it is a page with any location in it: those have the first frame. */
+const hasFrames = (rows: Int32Array, row: number): boolean =>
+  ((rows[row + kindAt] ?? 0) & isPage) !== 0 && (rows[row + valueAt] ?? none) >= 0
 
 /** The upper and the lower word of a page's number. */
 const highOf = (number: Words.MapKey): number =>
