@@ -8,7 +8,8 @@
  * range delete: a `removeRange` becomes a delete of each key, still in the one
  * atomic batch, while other writes wait. Its scans do not verify checksums.
  * Once a write has failed, all do until the directory is opened anew, as with
- * the default engine (see `internal/LevelWriter.ts`).
+ * the default engine (see `internal/LevelWriter.ts`). A release waits where its
+ * RocksDB recovers from a full disk (see `internal/LevelRecovery.ts`).
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

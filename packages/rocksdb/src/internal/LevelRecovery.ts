@@ -17,7 +17,9 @@ export class LevelRecovery {
   /** How much may be written until the room is looked at again, in bytes, and when that is due in any case. */
   #credit = 0
   #due = 0
+  /** Since when there has been room, for the one who asks, and when that was asked last. */
   #roomSince: number | undefined
+  #asked = 0
 
   /** `property` reads a property of RocksDB that is a number. */
   constructor(path: string, property: (name: string) => number) {
@@ -40,11 +42,10 @@ export class LevelRecovery {
   /**
    * Whether a recovery may be under way. `failure` is what made all writes fail, if they do. The binding does not tell;
    * so this goes by what only a recovery will do, and takes it for something else where there has been room for long.
+   * To be asked again within a second.
    */
   async mayBeUnderWay(failure: unknown): Promise<boolean> {
-    if (this.#hasWork(failure) && !(await this.#hasHadRoom())) return true
-    this.#roomSince = undefined
-    return false
+    return this.#hasWork(failure) && !(await this.#hasHadRoom())
   }
 
   #hasWork(failure: unknown): boolean {
@@ -59,8 +60,12 @@ export class LevelRecovery {
   async #hasHadRoom(): Promise<boolean> {
     // A file system that is not there any more lacks something else.
     const room = await Room.at(this.#path).catch(() => Number.POSITIVE_INFINITY)
-    this.#roomSince = room < this.#needed ? undefined : (this.#roomSince ?? performance.now())
-    return this.#roomSince !== undefined && performance.now() - this.#roomSince >= longestRecovery
+    const now = performance.now()
+    if (room < this.#needed || now - this.#asked > longestPause) this.#roomSince = undefined
+    this.#asked = now
+    if (room < this.#needed) return false
+    this.#roomSince ??= now
+    return now - this.#roomSince >= longestRecovery
   }
 
   get #needed(): number {
@@ -76,6 +81,9 @@ const creditShare = 8
 
 /** In milliseconds. */
 const creditTime = 20
+
+/** In milliseconds, between two questions. */
+const longestPause = 1_000
 
 /** In milliseconds, once there is room: RocksDB waits a second between two attempts, and after the first one another. */
 const longestRecovery = 5_000

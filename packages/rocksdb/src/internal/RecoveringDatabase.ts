@@ -8,7 +8,8 @@
  * anew and tries once more. Also the first one: RocksDB may have found the disk
  * full long before, in the background.
  *
- * - Where there is no room writes fail at once, and reads and cursors go on.
+ * - Where there is no room writes fail at once, also those that RocksDB would
+ *   hold back until there is some (see `WriteStall.ts`); reads and cursors go on.
  * - While the directory is opened anew, operations wait; a cursor that was open
  *   fails, because the snapshot that it read is gone.
  * - Where that fails, the directory is opened for reading, and the next write

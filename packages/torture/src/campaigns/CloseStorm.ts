@@ -23,8 +23,8 @@ export const closeStorm: Campaign = {
           [
             storm(settings, NativeEngine.name, 500, Engines.native),
             storm({ ...settings, seed: settings.seed + 1 }, NativeEngine.name, 500, Engines.native),
-            storm(settings, "memory", 300, Engines.native),
-            other === undefined ? nothing : storm(settings, LevelEngine.name, 100, other)
+            storm(settings, "memory", 200, Engines.native),
+            other === undefined ? nothing : storm(settings, LevelEngine.name, 75, other)
           ],
           { concurrency: 2 }
         )

@@ -27,8 +27,8 @@ export const kill9: Campaign = {
         const memory = yield* Bookie.room("memory")
         const level = Engines.level()
         const lanes = [
-          { engine: Engines.native, room: disk, kills: 150 },
-          { engine: Engines.native, room: memory, kills: 150 },
+          { engine: Engines.native, room: disk, kills: 120 },
+          { engine: Engines.native, room: memory, kills: 120 },
           ...(level === undefined ? [] : [{ engine: level, room: memory, kills: 60 }])
         ]
         return Engines.withAbsence(yield* run(settings, lanes))

@@ -42,7 +42,7 @@ export const powerLoss: Campaign = {
 }
 
 /** How often bookies are killed, on each engine; at two of three kills, the power is lost too. */
-const kills = { native: 120, level: 30 }
+const kills = { native: 100, level: 20 }
 
 /** How often a bookie goes on with its directory before the next one begins with an empty one. */
 const killsPerDirectory = 8

@@ -32,7 +32,7 @@ export const mutant = Effect.fnUntraced(function* (
   // Twice: the first open may leave something behind, also one that failed.
   yield* Effect.scoped(examine(pristine, directory, mutation, outcome, false))
   yield* Effect.scoped(examine(pristine, directory, mutation, outcome, true))
-  if (random.oneIn(3)) yield* Subject.rebuild(pristine, directory, outcome)
+  if (random.oneIn(4)) yield* Subject.rebuild(pristine, directory, outcome)
 })
 
 const examine = Effect.fnUntraced(function* (
