@@ -1,11 +1,15 @@
 /**
- * Keeps writes out of a stall that would not end.
+ * Keeps writes out of stalls that would not end.
  *
- * RocksDB holds back every write once 36 files wait at level 0 for a
- * compaction, also where there is no room for one, and then for ever. So where
- * many files wait and there is no room, a write is refused as on a full disk,
- * before it begins. Where there is room and RocksDB does not know, because it
- * asks for twice as much once it had found none, the directory is opened anew.
+ * - RocksDB holds back every write once 36 files wait at level 0 for a
+ *   compaction, also where there is no room for one, and then for ever. So where
+ *   many files wait and there is no room, a write is refused as on a full disk,
+ *   before it begins. Where there is room and RocksDB does not know, because it
+ *   asks for twice as much once it had found none, the directory is opened anew.
+ * - It also holds back a write that finds two memtables full. If writing the
+ *   first one to a file fails then for want of room, RocksDB 10.5 recovers by a
+ *   flush that queues behind that write, and neither ever ends. So a write waits
+ *   here, until the first memtable is in a file or that has failed.
  */
 import { setTimeout } from "node:timers/promises"
 import * as CompactionRoom from "./compactionRoom.ts"
@@ -19,6 +23,8 @@ export class WriteStall {
   /** How much may be written before the files are counted again, in bytes. */
   #credit = 0
   #checking: Promise<void> | undefined
+  /** How often RocksDB had failed in the background when it was last up to date. */
+  #failures = 0
 
   /** `property` reads a property of RocksDB that is a number. */
   constructor(path: string, writeBufferSize: number, property: (name: string) => Promise<number>) {
@@ -41,6 +47,7 @@ export class WriteStall {
 
   async #check(): Promise<void> {
     this.#credit = 0
+    await this.#untilFlushed()
     for (let looks = 1; (await this.#property("rocksdb.num-files-at-level0")) >= manyFiles; looks++) {
       const { needed, room } = await this.#room()
       if (room >= 2 * needed || (room >= needed && (await this.#property("rocksdb.background-errors")) === 0)) {
@@ -51,8 +58,26 @@ export class WriteStall {
       if (looks === mostLooks) throw room < needed ? Room.refusal(compaction) : Room.noSpace(compaction)
       await setTimeout(timeBetweenLooks)
     }
-    // At most one more file than those that are being written already.
-    this.#credit = this.#writeBufferSize / 2
+    // At most one more memtable, which may take twice the bytes, so at most one more file than those on their way.
+    this.#credit = this.#writeBufferSize / 4
+  }
+
+  /** Waits while a memtable might become full before the one before it is in a file; rejects where that has failed. */
+  async #untilFlushed(): Promise<void> {
+    while (true) {
+      const failures = await this.#property("rocksdb.background-errors")
+      // Opened anew, it counts from the beginning.
+      this.#failures = Math.min(this.#failures, failures)
+      const isBehind =
+        (await this.#property("rocksdb.num-immutable-mem-table")) > 0 &&
+        (await this.#property("rocksdb.cur-size-active-mem-table")) > this.#writeBufferSize / 3
+      if (!isBehind) {
+        this.#failures = failures
+        return
+      }
+      if (failures > this.#failures) throw Room.noSpace("what is in memory")
+      await setTimeout(timeBetweenFlushes)
+    }
   }
 
   /** What a compaction may need, and what there is for it, in bytes. RocksDB wants twice as much after a failure. */
@@ -72,5 +97,8 @@ const mostLooks = 3
 
 /** In milliseconds. */
 const timeBetweenLooks = 20
+
+/** In milliseconds. */
+const timeBetweenFlushes = 5
 
 const compaction = "the compaction that RocksDB needs before it takes more writes"
