@@ -6,6 +6,7 @@ import { canMount } from "./support/smallDisk.ts"
 
 NoSpace.suite(LevelEngine.name)
 
+// Only where a small file system can be mounted; CI must have one, see smallDisk.ts.
 describe.skipIf(!canMount)("closing rocksdb while its RocksDB recovers from a full disk", () => {
   it.live("fails at the deadline and says so, and the handle is let go once there is room", () =>
     Effect.gen(function* () {

@@ -5,7 +5,6 @@ import * as NoSpace from "./noSpace.ts"
 import { bytes, text } from "./support/bytes.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 import { reasonOf } from "./support/failure.ts"
-import * as Program from "./support/program.ts"
 import { canMount } from "./support/smallDisk.ts"
 
 NoSpace.suite(NativeEngine.name)
@@ -14,14 +13,7 @@ NoSpace.suite(NativeEngine.name)
 describe.skipIf(!canMount)("where files wait for a compaction that has no room", () => {
   it.live("writes answer NoSpace instead of waiting with them, and work again once there is room", () =>
     Effect.gen(function* () {
-      const directory = yield* temporaryDirectory
-      const { code, stderr, stdout } = yield* Program.runOnSmallDisk("64m", directory, "stalled-writes", [
-        NativeEngine.name,
-        `${directory}/database`,
-        `${directory}/filler`
-      ])
-      assert.strictEqual(code, 0, stderr)
-      const seen = JSON.parse(stdout)
+      const seen = yield* NoSpace.seenOnSmallDisk("64m", "stalled-writes", NativeEngine.name)
       assert.strictEqual(seen.refusal, "NoSpace")
       assert.strictEqual(seen.freed, "ok")
       assert.strictEqual(seen.missing, 0)

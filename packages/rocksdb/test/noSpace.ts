@@ -8,18 +8,28 @@ import { temporaryDirectory } from "./support/directory.ts"
 import * as Program from "./support/program.ts"
 import { canMount } from "./support/smallDisk.ts"
 
-/** Closes a database on a disk that became full under it, and makes room so many seconds after the close has begun. */
-export const closeOnFullDisk = Effect.fnUntraced(function* (engine: string, secondsUntilRoom: number) {
+/** What a program sees of a database with an engine, on a file system of its own, of a size such as "24m". */
+export const seenOnSmallDisk = Effect.fnUntraced(function* (
+  size: string,
+  program: string,
+  engine: string,
+  ...args: ReadonlyArray<string>
+) {
   const directory = yield* temporaryDirectory
-  const { code, stderr, stdout } = yield* Program.runOnSmallDisk("3m", directory, "close-full-disk", [
+  const { code, stderr, stdout } = yield* Program.runOnSmallDisk(size, directory, program, [
     engine,
     `${directory}/database`,
     `${directory}/filler`,
-    String(secondsUntilRoom)
+    ...args
   ])
   assert.strictEqual(code, 0, stderr)
   // What is logged comes before it.
-  const seen = JSON.parse(stdout.trim().split("\n").at(-1) ?? "")
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "")
+})
+
+/** Closes a database on a disk that became full under it, and makes room so many seconds after the close has begun. */
+export const closeOnFullDisk = Effect.fnUntraced(function* (engine: string, secondsUntilRoom: number) {
+  const seen = yield* seenOnSmallDisk("3m", "close-full-disk", engine, String(secondsUntilRoom))
   assert.isAbove(seen.unwritten, 0)
   return seen
 })
@@ -30,14 +40,7 @@ export const suite = (engine: string): void => {
   describe.skipIf(!canMount)(`${engine} on a full disk`, () => {
     it.live("writes answer NoSpace and reads go on; writes work again once there is room, and nothing is lost", () =>
       Effect.gen(function* () {
-        const directory = yield* temporaryDirectory
-        const { code, stderr, stdout } = yield* Program.runOnSmallDisk("24m", directory, "full-disk", [
-          engine,
-          `${directory}/database`,
-          `${directory}/filler`
-        ])
-        assert.strictEqual(code, 0, stderr)
-        const seen = JSON.parse(stdout)
+        const seen = yield* seenOnSmallDisk("24m", "full-disk", engine)
         assert.strictEqual(seen.full, "NoSpace")
         assert.strictEqual(seen.stillFull, "NoSpace")
         assert.isAbove(seen.beforeRoom, 10)

@@ -129,7 +129,8 @@ export class Filling {
       this.#findings.check(ThisEngine.isLevel, "the close did not come to its end in 30 seconds")
       this.#free()
     }
-    yield* Fiber.join(closing)
+    const closed = yield* Effect.timeoutOption(Fiber.join(closing), "3 minutes")
+    this.#findings.check(Option.isSome(closed), "the close did not come to its end in 3 minutes")
   })
 
   #layer(released: Array<string>) {
