@@ -94,12 +94,14 @@ const maxInt32 = 0x7fff_ffff
 
 class LevelDatabase implements Engine.Database {
   readonly #level: Binding
+  readonly #path: string
   readonly #wal: WalSync
   readonly #writer: LevelWriter
   readonly #recovery: LevelRecovery
 
   constructor(level: Binding, path: string) {
     this.#level = level
+    this.#path = path
     this.#wal = new WalSync(path)
     this.#recovery = new LevelRecovery(path, (name) => Number(level.getProperty(`rocksdb.${name}`)))
     this.#writer = new LevelWriter({
@@ -109,11 +111,15 @@ class LevelDatabase implements Engine.Database {
     })
   }
 
-  getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
-    answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
+  getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
+    Arguments.checkKeys(keys, this.#path)
+    return answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
+  }
 
-  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> =>
-    this.#writer.write(operations, sync)
+  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+    Arguments.checkOperations(operations, this.#path)
+    return this.#writer.write(operations, sync)
+  }
 
   cursor = (options: Engine.CursorOptions): Engine.Cursor => new LevelCursor(this.#level, options)
 

@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import Binding from "rocksdb-native"
 import { existsSync } from "node:fs"
 import * as Engine from "./Engine.ts"
+import * as Arguments from "./internal/arguments.ts"
 import * as LogRecords from "./internal/logRecords.ts"
 import * as CompactionRoom from "./internal/compactionRoom.ts"
 import { WalSync } from "./internal/WalSync.ts"
@@ -79,6 +80,7 @@ class NativeDatabase implements Engine.Database {
   }
 
   getMany = async (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
+    Arguments.checkKeys(keys, this.#options.path)
     const batch = this.#binding.read({ capacity: keys.length, autoDestroy: true })
     const pending: Array<Promise<Uint8Array | null>> = []
     for (const key of keys) pending.push(batch.get(key))
@@ -89,6 +91,7 @@ class NativeDatabase implements Engine.Database {
   }
 
   write = async (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+    Arguments.checkOperations(operations, this.#options.path)
     const batch = this.#binding.write({ capacity: operations.length, autoDestroy: true })
     for (const operation of operations) {
       switch (operation.type) {
