@@ -80,6 +80,13 @@ export const streamOptions = (input: unknown): Pick<CursorOptions, "keysOnly" | 
   return { keysOnly: flag(keysOnly, "keysOnly"), limit, reverse: flag(reverse, "reverse") }
 }
 
+/** Takes an object of options or of bounds; an absent one is an empty one. */
+export const record = (input: unknown, what: string): { readonly [name: string]: unknown } => {
+  if (input === undefined) return {}
+  if (Predicate.isObject(input) && !ArrayBuffer.isView(input)) return input
+  throw new Refusal(`the ${what} must be an object, or left out, not ${describe(input)}`)
+}
+
 /** Takes an option that is true or false. */
 export const flag = (input: unknown, what: string): boolean => {
   if (typeof input === "boolean") return input
@@ -152,13 +159,6 @@ const elements = <A>(input: unknown, what: string, takeOne: (element: unknown) =
     throw new Refusal(`${what} ${taken.length}: ${problemOf(cause)}`)
   }
   return taken
-}
-
-/** An absent object is an empty one. */
-const record = (input: unknown, what: string): { readonly [name: string]: unknown } => {
-  if (input === undefined) return {}
-  if (Predicate.isObject(input) && !ArrayBuffer.isView(input)) return input
-  throw new Refusal(`the ${what} must be an object, or left out, not ${describe(input)}`)
 }
 
 /** Of a view of no bytes, whether it once had some: only memory that is there can be iterated. */
