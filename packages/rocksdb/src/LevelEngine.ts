@@ -20,6 +20,7 @@ import * as levelBinding from "./internal/levelBinding.ts"
 import { LevelRecovery } from "./internal/LevelRecovery.ts"
 import { LevelWriter, toBuffer } from "./internal/LevelWriter.ts"
 import * as Thrown from "./internal/thrown.ts"
+import { unavailable } from "./internal/unavailable.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
@@ -29,23 +30,18 @@ export const name = "rocksdb"
 /** Provides `rocksdb` as the engine, or says what to do where it does not load. */
 export const layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = Layer.effect(
   Engine.Engine,
-  Effect.tryPromise({ try: () => levelBinding.load(), catch: (cause) => unavailable(cause) }).pipe(
-    Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) }))
-  )
+  Effect.tryPromise({
+    try: () => levelBinding.load(),
+    catch: (cause) =>
+      unavailable(
+        name,
+        Thrown.messageOf(cause),
+        `Install it and compile it for this Node with "npm rebuild rocksdb", or leave LevelEngine out to use the ` +
+          `default engine.`,
+        cause
+      )
+  }).pipe(Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) })))
 )
-
-const unavailable = (cause: unknown) =>
-  new RocksDBError.RocksDBError({
-    reason: new RocksDBError.EngineUnavailable({
-      operation: "load",
-      path: "",
-      cause,
-      message:
-        `load: the binding "rocksdb" cannot be loaded by Node ${process.version} at ${process.execPath} ` +
-        `(${Thrown.messageOf(cause)}). Install it and compile it for this Node with ` +
-        `"npm rebuild rocksdb", or leave LevelEngine out to use the default engine.`
-    })
-  })
 
 /** The bits a key of the bloom filter that the binding always builds. */
 const bloomBitsPerKey = 10
