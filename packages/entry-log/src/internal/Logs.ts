@@ -2,9 +2,11 @@
  * The logs of one directory, for reading: those that stand there when they are
  * asked for, also the one that is being written, up to its last whole entry.
  */
-import type { LocatedEntry, LogFile, ScanOptions } from "../EntryLog.ts"
+import { markAsUntransferable } from "node:worker_threads"
+import type { LocatedEntry, LogFile } from "../EntryLog.ts"
 import * as Location from "../Location.ts"
 import type { Appender } from "./Appender.ts"
+import type { ScanSettings } from "./arguments.ts"
 import type { Descriptors } from "./Descriptors.ts"
 import { list, logPath } from "./directory.ts"
 import * as Files from "./files.ts"
@@ -38,9 +40,11 @@ export class Logs {
     return files
   }
 
-  /** The ids of the logs, ascending. */
+  /** The ids of the logs, ascending. From then on, no log is read that has been removed or replaced before. */
   async ids(): Promise<ReadonlyArray<number>> {
-    return (await list(this.#settings.directory)).logIds
+    const { logIds } = await list(this.#settings.directory)
+    await this.#descriptors.refresh()
+    return logIds
   }
 
   /** A log as it stands now. */
@@ -64,7 +68,7 @@ export class Scan {
   #current: { readonly scanner: LogScanner; readonly logId: number } | undefined
   #failure: { readonly cause: unknown } | undefined
 
-  constructor(logs: Logs, { fromLog = 0, payloads = true }: ScanOptions) {
+  constructor(logs: Logs, { fromLog, payloads }: ScanSettings) {
     this.#logs = logs
     this.#fromLog = fromLog
     this.#payloads = payloads
@@ -102,6 +106,8 @@ export class Scan {
 
   #collect(logId: number, entries: Array<LocatedEntry>): Visitor {
     return (ledgerId, entryId, position, _size, bytes, start, end) => {
+      // The entries of one buffer share it, so that who transfers one of them would take the others away.
+      if (entries.length === 0) markAsUntransferable(bytes.buffer)
       const payload = start === end ? empty : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
       entries.push({ ledgerId, entryId, location: Location.fromLog(logId, position), payload })
     }
@@ -109,3 +115,4 @@ export class Scan {
 }
 
 const empty = new Uint8Array(0)
+markAsUntransferable(empty.buffer)
