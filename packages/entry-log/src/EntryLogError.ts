@@ -166,6 +166,12 @@ export const corruption = (message: string, where: Where): EntryLogError =>
     `${where.path}: ${message}. Restore the file from a copy, or move it out of the directory to go on without its entries.`
   )
 
+/** Makes the `NotFound` error of a log that is not there: of the location of a read, or of a scan that had listed it. */
+export const missingLog = (where: Where): EntryLogError =>
+  where.operation === "read"
+    ? notFound("there is no such log", where)
+    : make(NotFound, where, `${where.path} has been removed since the logs were listed. Begin again without it.`)
+
 /** Makes the `NotFound` error of a location that is in no log. */
 export const notFound = (message: string, where: Where): EntryLogError =>
   make(NotFound, where, `${where.path}: ${message}. Look the location up again, or rebuild the index it came from.`)
@@ -239,6 +245,10 @@ export const fromSystem = (cause: unknown, where: Where): EntryLogError => {
 
 /** Whether a cause is an error of the operating system with this code, such as `ENOENT`. */
 export const hasCode = (cause: unknown, code: string): boolean => codeOf(cause) === code
+
+/** Whether a cause is an error of this package with this reason. */
+export const hasReason = (cause: unknown, tag: Reason["_tag"]): boolean =>
+  isEntryLogError(cause) && cause.reason._tag === tag
 
 /** A kind of trouble that the operating system can have. */
 interface Trouble {

@@ -38,7 +38,7 @@ export class Descriptors {
         return await run(await log.descriptor)
       } catch (cause) {
         if (EntryLogError.hasCode(cause, "ENOENT")) {
-          throw EntryLogError.notFound("there is no such log", { operation, path: logPath(this.#directory, logId) })
+          throw EntryLogError.missingLog({ operation, path: logPath(this.#directory, logId) })
         }
         if (!isFirst || (await this.#check(logId, log))) throw cause
       } finally {

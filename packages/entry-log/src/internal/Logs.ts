@@ -4,6 +4,7 @@
  */
 import { markAsUntransferable } from "node:worker_threads"
 import type { LocatedEntry, LogFile } from "../EntryLog.ts"
+import * as EntryLogError from "../EntryLogError.ts"
 import * as Location from "../Location.ts"
 import type { Appender } from "./Appender.ts"
 import type { ScanSettings } from "./arguments.ts"
@@ -26,16 +27,15 @@ export class Logs {
     this.#appender = appender
   }
 
-  /** Describes each log, by their ids. */
+  /** Describes each log, by their ids, but for those that are removed meanwhile. */
   async files(): Promise<ReadonlyArray<LogFile>> {
     const files: Array<LogFile> = []
     for (const id of await this.ids()) {
-      const log = this.#appender?.log
-      files.push(
-        log?.id === id
-          ? { id, size: log.size, sealed: false, ledgers: new Map(log.ledgers) }
-          : await describe(id, await this.source("logs", id))
-      )
+      const file = await this.#file(id).catch((cause: unknown) => {
+        if (EntryLogError.hasReason(cause, "NotFound")) return undefined
+        throw cause
+      })
+      if (file !== undefined) files.push(file)
     }
     return files
   }
@@ -56,6 +56,13 @@ export class Logs {
     const log = this.#appender?.log
     const size = log?.id === id ? log.size : await this.#descriptors.use(operation, id, Files.sizeOf)
     return { read, size, header: await readHeader(read, size, where), maxEntrySize, where }
+  }
+
+  async #file(id: number): Promise<LogFile> {
+    const log = this.#appender?.log
+    return log?.id === id
+      ? { id, size: log.size, sealed: false, ledgers: new Map(log.ledgers) }
+      : describe(id, await this.source("logs", id))
   }
 }
 
