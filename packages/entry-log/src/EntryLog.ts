@@ -105,8 +105,8 @@ export class EntryLog extends Context.Service<
       payload: Uint8Array
     ) => Effect.Effect<Location, EntryLogError.EntryLogError>
     /**
-     * Appends entries in their order and answers their locations in that order. With one that is invalid, none is
-     * appended. If it fails otherwise, some of them may stand in the logs; appending all of them again is safe, since
+     * Appends entries in their order and answers their locations in that order. The array is read when the effect
+     * runs; with an entry that is invalid, none is appended. If it fails otherwise, some of them may stand in the logs; appending all of them again is safe, since
      * of an entry that is there twice the latest holds.
      */
     readonly appendAll: (
@@ -159,7 +159,7 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
     entries: ReadonlyArray<Entry>
   ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> => {
     const where = { operation, path: directory }
-    return operations.run(operation, async () => {
+    return operations.run(operation, () => {
       const additions = Arguments.additions(entries, settings, where)
       if (appender === undefined) throw EntryLogError.readOnly(where)
       return appender.append(additions)

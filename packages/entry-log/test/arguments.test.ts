@@ -81,8 +81,8 @@ describe("an append refuses, and does nothing for,", () => {
   it.effect.each<readonly [what: string, args: ReadonlyArray<unknown>, words: string]>([
     ["a ledger id below 0", [-1n, 0n, bytes(1)], "ledger id"],
     ["an entry id above 2^63-1", [0n, 2n ** 63n, bytes(1)], "entry id"],
-    ["an id that is a number", [1, 0n, bytes(1)], "a number"],
-    ["an id that is missing", [0n, undefined, bytes(1)], "a undefined"],
+    ["an id that is a number", [1, 0n, bytes(1)], "not the number 1"],
+    ["an id that is missing", [0n, undefined, bytes(1)], "not undefined"],
     ["a text", [0n, 0n, "text"], 'not "text"'],
     ["no payload", [0n, 0n, undefined], "not undefined"],
     ["null", [0n, 0n, null], "not null"],
@@ -213,12 +213,15 @@ describe("an append takes", () => {
     })
   )
 
-  it.effect("no payload that is transferred away while it waits", () =>
+  it.effect.each([
+    ["a log is created for it", 0],
+    ["others are written", 20]
+  ] as const)("no payload that is transferred away while %s", ([, count]) =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory
       yield* using({ directory }, (log) =>
         Effect.gen(function* () {
-          const busy = Array.from({ length: 20 }, (_, id) => entry(9n, BigInt(id), bytes(200_000)))
+          const busy = Array.from({ length: count }, (_, id) => entry(9n, BigInt(id), bytes(200_000)))
           const payload = bytes(100)
           const [, reason] = yield* Effect.all(
             [

@@ -7,7 +7,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope, Stream } from "effect"
 import * as Fs from "node:fs"
-import { EntryLog, type EntryLogError } from "../src/index.ts"
+import { EntryLog, type EntryLogError, Location } from "../src/index.ts"
 import * as Fixtures from "./fixtures.ts"
 import { type Call, refuse } from "./refusals.ts"
 import { bytes, entry, startLimited, using } from "./support.ts"
@@ -81,6 +81,30 @@ describe("a code of the operating system", () => {
           assert.include(error.message, advice)
           yield* log.appendAll([entry(1n, 1n, bytes(100))])
           assert.strictEqual(yield* Stream.runCount(log.scan()), 2)
+        })
+      )
+    })
+  )
+})
+
+describe("a write that is refused, and cannot be cut off,", () => {
+  it.effect("leaves the log, and what comes next goes to another", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* using({ directory }, (log) =>
+        Effect.gen(function* () {
+          const before = yield* log.appendAll([entry(1n, 0n, bytes(100))])
+          const refusing = refuse(({ name }) => (name === "write" || name === "ftruncate" ? "EAGAIN" : undefined))
+          const append = log.appendAll([entry(1n, 1n, bytes(1000))])
+          const error = yield* Effect.flip(Effect.scoped(Effect.andThen(refusing, append)))
+          assert.isTrue(error.isRetryable)
+          const after = yield* append
+          assert.deepStrictEqual([...before, ...after], [Location.fromLog(0, 1028), Location.fromLog(1, 1028)])
+          yield* log.sync
+          assert.deepStrictEqual(
+            (yield* Stream.runCollect(log.scan())).map(({ location }) => location),
+            [...before, ...after]
+          )
         })
       )
     })

@@ -87,7 +87,6 @@ export class Appender {
     try {
       if (this.#failure !== undefined) throw this.#failure
       for (const entry of call.entries) {
-        if (entry.payload.length !== entry.length) throw this.#changed(entry)
         const size = Format.entryHeaderSize + entry.length
         const log = this.#logFor(size) ?? (await this.#makeRoom(size))
         this.#encode(call, log, entry)
@@ -111,7 +110,9 @@ export class Appender {
     return end + size <= this.#settings.maxLogSize || end === Format.headerSize
   }
 
-  #encode(call: Call, log: OpenLog, { entryId, ledgerId, payload }: Addition): void {
+  #encode(call: Call, log: OpenLog, entry: Addition): void {
+    const { entryId, ledgerId, payload } = entry
+    if (payload.length !== entry.length) throw this.#changed(entry)
     const { bytes, ledgerIds, length, view } = this.#encoded
     call.locations.push(Location.fromLog(log.id, log.size + length + Format.sizeFieldSize))
     this.#encoded.length = Format.encodeEntry(bytes, view, length, ledgerId, entryId, payload)

@@ -29,14 +29,14 @@ export const sizeOf = async (descriptor: number): Promise<number> =>
 
 /** Whether the file at a path is the one of a descriptor, and not another one that has taken its name. */
 export const isAt = async (descriptor: number, path: string): Promise<boolean> => {
-  const [ours, found] = await Promise.all([
-    answer<Fs.BigIntStats>((callback) => Fs.fstat(descriptor, { bigint: true }, callback)),
-    answer<Fs.BigIntStats>((callback) => Fs.stat(path, { bigint: true }, callback)).catch((cause: unknown) => {
-      if (hasCode(cause, "ENOENT")) return undefined
-      throw cause
-    })
-  ])
-  return ours.ino === found?.ino && ours.dev === found.dev
+  const ours = await answer<Fs.BigIntStats>((callback) => Fs.fstat(descriptor, { bigint: true }, callback))
+  try {
+    const found = await answer<Fs.BigIntStats>((callback) => Fs.stat(path, { bigint: true }, callback))
+    return ours.ino === found.ino && ours.dev === found.dev
+  } catch (cause) {
+    if (hasCode(cause, "ENOENT")) return false
+    throw cause
+  }
 }
 
 /**
