@@ -111,6 +111,30 @@ describe("a write that is refused, and cannot be cut off,", () => {
   )
 })
 
+describe("an entry that is larger than a log may be, and whose write is refused,", () => {
+  it.effect("leaves a log without entries, which the next one goes to, however large", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* using({ directory, maxLogSize: 2048 }, (log) =>
+        Effect.gen(function* () {
+          const append = log.appendAll([entry(1n, 0n, bytes(3000))])
+          let writes = 0
+          // The first one is that of the header.
+          const refusing = refuse(({ name }) => (name === "write" && ++writes > 1 ? "ENOSPC" : undefined))
+          const error = yield* Effect.flip(Effect.scoped(Effect.andThen(refusing, append)))
+          assert.strictEqual(error.reason._tag, "NoSpace")
+          assert.deepStrictEqual(
+            (yield* log.logs).map(({ ledgers, size }) => [size, ledgers.size]),
+            [[1024, 0]]
+          )
+          assert.deepStrictEqual(yield* append, [Location.fromLog(0, 1028)])
+          assert.deepStrictEqual(yield* append, [Location.fromLog(1, 1028)])
+        })
+      )
+    })
+  )
+})
+
 describe("a process without descriptors", () => {
   it.effect("is told so by whatever needs one, and everything works once there are some", () =>
     Effect.gen(function* () {
