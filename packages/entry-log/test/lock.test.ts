@@ -172,6 +172,23 @@ describe("the lock", () => {
   )
 })
 
+describe("native code", () => {
+  it.effect("that is not found for want of descriptors is found later", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      const loading = withExtensions(() => ({
+        get: () => {
+          throw new Error("Cannot read package config /package.json: too many open files.")
+        }
+      }))
+      const error = yield* Effect.flip(Effect.scoped(Effect.andThen(loading, EntryLog.make({ directory }))))
+      assert.strictEqual(error.reason._tag === "IOError" ? error.reason.code : error.reason._tag, "EMFILE")
+      assert.isTrue(error.isRetryable)
+      yield* EntryLog.make({ directory })
+    })
+  )
+})
+
 describe("a Node that loads no native code", () => {
   it.effect("has the ids and reads logs, and is told why it cannot write", () =>
     Effect.gen(function* () {
@@ -205,14 +222,18 @@ type TryLock = (descriptor: number) => boolean
 
 /** While the scope is open, has another function take the locks. */
 const withTryLock = (replacement: (tryLock: TryLock) => TryLock) =>
+  withExtensions(({ tryLock }) => ({ value: replacement(tryLock) }))
+
+/** While the scope is open, loads the function that takes the locks in another way. */
+const withExtensions = (replacement: (extensions: { readonly tryLock: TryLock }) => PropertyDescriptor) =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const extensions: { tryLock: TryLock } = createRequire(import.meta.url)("fs-native-extensions")
+      const extensions: { readonly tryLock: TryLock } = createRequire(import.meta.url)("fs-native-extensions")
       const { tryLock } = extensions
-      extensions.tryLock = replacement(tryLock)
-      return () => {
-        extensions.tryLock = tryLock
-      }
+      const define = (property: PropertyDescriptor) =>
+        void Object.defineProperty(extensions, "tryLock", { ...property, configurable: true, enumerable: true })
+      define(replacement(extensions))
+      return () => define({ value: tryLock, writable: true })
     }),
     (restore) => Effect.sync(restore)
   )
