@@ -32,6 +32,7 @@ import { Changes } from "./internal/Changes.ts"
 import * as Checkpointer from "./internal/journal/Checkpointer.ts"
 import * as Committer from "./internal/Committer.ts"
 import * as Compactor from "./internal/Compactor.ts"
+import { Gathering, type Take } from "./internal/Gathering.ts"
 import { Gate } from "./internal/Gate.ts"
 import * as Keys from "./internal/keys.ts"
 import { Lookups } from "./internal/Lookups.ts"
@@ -39,6 +40,7 @@ import * as Settings from "./internal/options.ts"
 import * as Scans from "./internal/scans/scans.ts"
 import type { Statistics } from "./internal/Statistics.ts"
 import * as Store from "./internal/Store.ts"
+import { inTurns } from "./internal/turns.ts"
 
 export type { Durations, Outcomes, Statistics } from "./internal/Statistics.ts"
 
@@ -197,28 +199,39 @@ const resource = "entry-location-index"
 const service = (gate: Gate, store: Store.Store, committer: Committer.Committer): EntryLocationIndex["Service"] => {
   const { database } = store
   const lookups = new Lookups(gate, store)
-  const submit = (operation: string, changes: Changes): Answer<void> =>
-    Effect.suspend(() => (gate.closed ? gate.refuse(operation) : committer.submit(operation, changes)))
-  const add = (operation: string, entries: ReadonlyArray<EntryLocation>): Answer<void> =>
+  const submit = (operation: string, submission: Committer.Submission): Answer<void> =>
+    Effect.suspend(() => (gate.closed ? gate.refuse(operation) : committer.submit(operation, submission)))
+  const gather = <A>(operation: string, what: string, list: ReadonlyArray<A>, take: Take<A>): Answer<void> =>
     Effect.suspend(() => {
-      const changes = new Changes()
-      const problem = Arguments.checkList("entries", entries, (entry, nth) => addTo(changes, entry, nth))
-      return problem === undefined ? submit(operation, changes) : gate.refuseArgument(operation, problem)
+      const gathering = Gathering.begin(what, list, take)
+      if (typeof gathering === "string") return gate.refuseArgument(operation, gathering)
+      const { changes, size } = gathering
+      const refuse = (problem: string) => gate.refuseArgument(operation, problem)
+      if (gathering.step()) {
+        return gathering.problem === undefined ? submit(operation, { changes, size }) : refuse(gathering.problem)
+      }
+      // The others come behind it, however long it takes.
+      const fill = Effect.flatMap(
+        inTurns(() => gathering.step()),
+        () => (gathering.problem === undefined ? Effect.void : refuse(gathering.problem))
+      )
+      return submit(operation, { changes, size, fill })
     })
-  const remove = (operation: string, ledgerIds: ReadonlyArray<LedgerId.LedgerId>): Answer<void> =>
+  const one = (operation: string, take: (changes: Changes) => string | undefined): Answer<void> =>
     Effect.suspend(() => {
-      const changes = new Changes()
-      const problem = Arguments.checkList("ledger ids", ledgerIds, (ledgerId) => deleteFrom(changes, ledgerId))
-      return problem === undefined ? submit(operation, changes) : gate.refuseArgument(operation, problem)
+      const changes = new Changes(1)
+      const problem = take(changes)
+      return problem === undefined ? submit(operation, { changes, size: 1 }) : gate.refuseArgument(operation, problem)
     })
 
   return EntryLocationIndex.of({
     path: database.path,
     statistics: store.counts,
-    addLocation: (ledgerId, entryId, location) => add("addLocation", [{ ledgerId, entryId, location }]),
-    addLocations: (entries) => add("addLocations", entries),
-    updateLocations: (entries) => add("updateLocations", entries),
-    makeBatch: Effect.sync(() => Batches.make(gate, (changes) => submit("commit", changes))),
+    addLocation: (ledgerId, entryId, location) =>
+      one("addLocation", (changes) => add(changes, ledgerId, entryId, location)),
+    addLocations: (entries) => gather("addLocations", "entries", entries, addEntry),
+    updateLocations: (entries) => gather("updateLocations", "entries", entries, addEntry),
+    makeBatch: Effect.sync(() => Batches.make(gate, (changes) => submit("commit", { changes, size: changes.size }))),
     getLocation: (ledgerId, entryId) => Effect.suspend(() => lookups.location(ledgerId, entryId)),
     getLocations: (ids) => Effect.suspend(() => lookups.locations(ids)),
     getLastEntryInLedger: (ledgerId) => Effect.suspend(() => lookups.lastEntry(ledgerId)),
@@ -226,8 +239,8 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
     ledgers: Stream.suspend(() =>
       gate.closed ? Stream.fromEffect(gate.refuse("ledgers")) : Scans.ledgers(gate, store)
     ),
-    deleteLedger: (ledgerId) => remove("deleteLedger", [ledgerId]),
-    deleteLedgers: (ledgerIds) => remove("deleteLedgers", ledgerIds),
+    deleteLedger: (ledgerId) => one("deleteLedger", (changes) => deleteLedger(changes, ledgerId)),
+    deleteLedgers: (ledgerIds) => gather("deleteLedgers", "ledger ids", ledgerIds, deleteLedger),
     entryCount: Effect.suspend(() =>
       gate.closed ? gate.refuse("entryCount") : Effect.sync(() => BigInt(store.counts.entries))
     ),
@@ -236,16 +249,24 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
 }
 
 /** Adds an entry to changes, or says what is wrong with it. */
-const addTo = (changes: Changes, entry: EntryLocation, nth: number): string | undefined => {
-  const problem = Arguments.checkObject(entry, nth, "an entry")
-  if (problem !== undefined) return problem
-  const { entryId, ledgerId, location } = entry
-  const wrong = Arguments.checkLocation(ledgerId, entryId, location)
-  if (wrong === undefined) changes.add(ledgerId, entryId, location)
-  return wrong
+const add = (
+  changes: Changes,
+  ledgerId: LedgerId.LedgerId,
+  entryId: EntryId.EntryId,
+  location: Location.Location
+): string | undefined => {
+  const problem = Arguments.checkLocation(ledgerId, entryId, location)
+  if (problem === undefined) changes.add(ledgerId, entryId, location)
+  return problem
 }
 
-const deleteFrom = (changes: Changes, ledgerId: LedgerId.LedgerId): string | undefined => {
+const addEntry: Take<EntryLocation> = (changes, entry, nth) => {
+  if (!Arguments.isObject(entry)) return `item ${nth} must be an entry, not ${Arguments.describe(entry)}`
+  const { entryId, ledgerId, location } = entry
+  return add(changes, ledgerId, entryId, location)
+}
+
+const deleteLedger = (changes: Changes, ledgerId: LedgerId.LedgerId): string | undefined => {
   const problem = Arguments.checkLedgerId(ledgerId)
   if (problem === undefined) changes.deleteLedger(ledgerId)
   return problem

@@ -14,16 +14,29 @@ import { RocksDBError } from "@effect-bookie/rocksdb"
 import * as Deferred from "effect/Deferred"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { Changes } from "./Changes.ts"
 import type { Unreadable } from "./Store.ts"
 
+type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
+
+/** Changes to be committed. */
+export interface Submission {
+  /** They must not change before they have been committed, but for what fills them. */
+  readonly changes: Changes
+  /** How many there are. */
+  readonly size: number
+  /** Fills them when their turn has come, if they are not complete yet. */
+  readonly fill?: Answer<void> | undefined
+}
+
 /** Takes changes to be committed. */
 export interface Committer {
-  /** Succeeds once the changes have been acknowledged. They must not change meanwhile. */
-  readonly submit: (operation: string, changes: Changes) => Effect.Effect<void, RocksDBError.RocksDBError>
+  /** Succeeds once the changes have been acknowledged. */
+  readonly submit: (operation: string, submission: Submission) => Answer<void>
 }
 
 type Commit = (changes: Changes) => Effect.Effect<void, RocksDBError.RocksDBError | Unreadable>
@@ -36,10 +49,10 @@ export const make: (path: string, commit: Commit) => Effect.Effect<Committer, ne
       Effect.andThen(Queue.end(queue), Fiber.await(fiber))
     )
     return {
-      submit: (operation, changes) =>
+      submit: (operation, submission) =>
         Effect.suspend(() => {
           const done = Deferred.makeUnsafe<void, RocksDBError.RocksDBError>()
-          return Effect.flatMap(Queue.offer(queue, { changes, done }), (isTaken) =>
+          return Effect.flatMap(Queue.offer(queue, { submission, done }), (isTaken) =>
             isTaken ? Deferred.await(done) : Effect.fail(RocksDBError.closed({ operation, path }))
           )
         })
@@ -48,7 +61,7 @@ export const make: (path: string, commit: Commit) => Effect.Effect<Committer, ne
 )
 
 interface Request {
-  readonly changes: Changes
+  readonly submission: Submission
   readonly done: Deferred.Deferred<void, RocksDBError.RocksDBError>
 }
 
@@ -61,16 +74,31 @@ const maxShared = 100_000
 const run = (queue: Queue.Dequeue<Request, Cause.Done>, commit: Commit): Effect.Effect<void> =>
   Queue.takeAll(queue).pipe(
     Effect.flatMap((requests) =>
-      Effect.forEach(groups(requests), (group) => commitGroup(group, commit), { discard: true })
+      Effect.forEach(
+        groups(requests),
+        (group) => Effect.flatMap(fill(group), (filled) => commitGroup(filled, commit)),
+        { discard: true }
+      )
     ),
     Effect.forever,
     Effect.catch(() => Effect.void)
   )
 
+/** Fills the changes that are not complete. Those that cannot be are answered, and not committed. */
+const fill = (requests: ReadonlyArray<Request>): Effect.Effect<ReadonlyArray<Request>> =>
+  requests.every(({ submission }) => submission.fill === undefined)
+    ? Effect.succeed(requests)
+    : Effect.filter(requests, ({ done, submission }) =>
+        Effect.map(Effect.exit(submission.fill ?? Effect.void), (exit) => {
+          if (Exit.isFailure(exit)) Deferred.doneUnsafe(done, exit)
+          return Exit.isSuccess(exit)
+        })
+      )
+
 const commitGroup = (requests: ReadonlyArray<Request>, commit: Commit): Effect.Effect<void> =>
-  Effect.suspend(() => commit(Changes.merge(requests.map(({ changes }) => changes)))).pipe(
+  Effect.suspend(() => commit(Changes.merge(requests.map(({ submission }) => submission.changes)))).pipe(
     Effect.catchTag("Unreadable", ({ error }) =>
-      requests.length === 1 ? Effect.fail(error) : commitHalves(requests, commit)
+      requests.length <= 1 ? Effect.fail(error) : commitHalves(requests, commit)
     ),
     Effect.exit,
     Effect.map((exit) => {
@@ -89,13 +117,13 @@ const groups = (requests: ReadonlyArray<Request>): ReadonlyArray<ReadonlyArray<R
   const all: Array<Array<Request>> = []
   let size = Infinity
   for (const request of requests) {
-    size += request.changes.size
+    size += request.submission.size
     const last = all.at(-1)
     if (last !== undefined && size <= maxShared) {
       last.push(request)
     } else {
       all.push([request])
-      size = request.changes.size
+      size = request.submission.size
     }
   }
   return all

@@ -22,6 +22,8 @@ import * as Keys from "./keys.ts"
 import { addSpan, type Span } from "./spans.ts"
 import type { Store } from "./Store.ts"
 
+export { addToSpans, maxSpans, type Span } from "./spans.ts"
+
 /** Is told where ledgers have been deleted. */
 export interface Compactor {
   readonly add: (spans: ReadonlyArray<Span>) => void

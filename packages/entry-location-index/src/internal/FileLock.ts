@@ -1,7 +1,7 @@
 /**
  * A lock on a file, held by an open descriptor: it goes with the process.
  */
-import { RocksDBError } from "@effect-bookie/rocksdb"
+import * as RocksDBError from "@effect-bookie/rocksdb/RocksDBError"
 import * as Fs from "node:fs/promises"
 import { createRequire } from "node:module"
 

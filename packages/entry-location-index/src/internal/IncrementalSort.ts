@@ -38,6 +38,11 @@ export class IncrementalSort {
     return true
   }
 
+  /** Begins with the first row again. */
+  restart(): void {
+    this.#next = 0
+  }
+
   /** The high word of the key of the row that was taken last. */
   get high(): number {
     return this.#rows[(this.#next - 1) * rowLength] ?? 0
@@ -102,11 +107,17 @@ export class IncrementalSort {
 
   #swap(left: number, right: number): void {
     const rows = this.#rows
-    for (let word = 0; word < rowLength; word++) {
-      const of = rows[left * rowLength + word] ?? 0
-      rows[left * rowLength + word] = rows[right * rowLength + word] ?? 0
-      rows[right * rowLength + word] = of
-    }
+    const to = left * rowLength
+    const from = right * rowLength
+    const high = rows[to] ?? 0
+    const low = rows[to + 1] ?? 0
+    const value = rows[to + 2] ?? 0
+    rows[to] = rows[from] ?? 0
+    rows[to + 1] = rows[from + 1] ?? 0
+    rows[to + 2] = rows[from + 2] ?? 0
+    rows[from] = high
+    rows[from + 1] = low
+    rows[from + 2] = value
   }
 }
 

@@ -52,7 +52,8 @@ import { Memtable } from "./journal/Memtable.ts"
 import * as Recovery from "./journal/Recovery.ts"
 import { SnapshotLock } from "./journal/SnapshotLock.ts"
 import * as Keys from "./keys.ts"
-import { PageCache, unread } from "./PageCache.ts"
+import { unread } from "./PageCache.ts"
+import { PageCaches } from "./PageCaches.ts"
 import { PageStore } from "./PageStore.ts"
 import { pageOf } from "./pages.ts"
 import type { PagesInMemory } from "./PagesInMemory.ts"
@@ -170,7 +171,7 @@ export class Store implements Checkpoint.Target, Base {
   constructor(database: RocksDB.RocksDB["Service"], sizes: Sizes) {
     this.database = database
     this.#sizes = sizes
-    const cache = new PageCache(sizes.pageCache)
+    const cache = new PageCaches(sizes.pageCache)
     this.pages = new PageStore(database, cache)
     this.counts = new Counts(cache, this)
   }
@@ -289,9 +290,10 @@ export class Store implements Checkpoint.Target, Base {
   readonly checkpoint: Answer<void> = Effect.contextWith((context: Context.Context<never>) => {
     if (this.isBroken) return this.refuse("checkpoint")
     if (this.#isClosing) return this.#closed("checkpoint")
-    if (this.#checkpointing === undefined && this.#frozen !== undefined) this.#begin(this.#frozen, context)
-    if (this.#checkpointing === undefined) return Effect.void
-    return Effect.flatMap(Fiber.await(this.#checkpointing), (exit) =>
+    const frozen = this.#frozen
+    if (frozen === undefined) return Effect.void
+    const underWay = this.#checkpointing ?? this.#begin(frozen, context)
+    return Effect.flatMap(Fiber.await(underWay), (exit) =>
       Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? this.#closed("checkpoint") : exit
     )
   })
@@ -359,20 +361,26 @@ export class Store implements Checkpoint.Target, Base {
   }
 
   /** Begins a checkpoint, which ends when it is done, fails, or the store is closed. */
-  #begin(frozen: Checkpoint.Frozen, context: Context.Context<never>): void {
-    const write = Effect.map(Checkpoint.write(frozen, this), () => {
-      this.#frozen = undefined
-      this.checkpointDue.closeUnsafe()
-      this.counts.checkpointFailures = 0
-      frozen.memtable.clear()
-      this.#spare = frozen.memtable
-    })
-    this.#checkpointing = Effect.runForkWith(context)(write)
-    this.#checkpointing.addObserver((exit) => {
+  #begin(frozen: Checkpoint.Frozen, context: Context.Context<never>): Fiber.Fiber<void, RocksDBError.RocksDBError> {
+    const fiber = Effect.runForkWith(context)(Checkpoint.write(frozen, this))
+    this.#checkpointing = fiber
+    fiber.addObserver((exit) => {
       this.#checkpointing = undefined
       this.#waitingSince = undefined
-      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.counts.checkpointFailures += 1
+      if (Exit.isSuccess(exit)) this.#finish(frozen.memtable)
+      else if (!Cause.hasInterruptsOnly(exit.cause)) this.counts.checkpointFailures += 1
     })
+    return fiber
+  }
+
+  /** The frozen memtable is in the pages. */
+  #finish(memtable: Memtable): void {
+    this.#frozen = undefined
+    this.checkpointDue.closeUnsafe()
+    this.counts.checkpointFailures = 0
+    if (memtable.isShared) return
+    memtable.clear()
+    this.#spare = memtable
   }
 
   /** Waits for the checkpoint under way if the memtable behind it is full too. */

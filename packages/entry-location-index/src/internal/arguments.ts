@@ -22,30 +22,6 @@ export const checkLocation = (ledgerId: unknown, entryId: unknown, location: unk
   return problem === undefined ? undefined : `entry ${describe(entryId)} of ledger ${describe(ledgerId)}: ${problem}`
 }
 
-/**
- * What is wrong with a list, or with one of its items. Each item is looked at once, so what is taken of it while it is
- * checked is what was checked.
- */
-export const checkList = <A>(
-  what: string,
-  list: ReadonlyArray<A>,
-  check: (item: A, nth: number) => string | undefined
-): string | undefined =>
-  look(() => {
-    if (!Array.isArray(list)) return `the ${what} must be an array, not ${describe(list)}`
-    let nth = 0
-    for (const item of list) {
-      const problem = check(item, nth)
-      if (problem !== undefined) return problem
-      nth += 1
-    }
-    return undefined
-  })
-
-/** What is wrong with an item of a list that is to have properties. */
-export const checkObject = (item: unknown, nth: number, what: string): string | undefined =>
-  isObject(item) ? undefined : `item ${nth} must be ${what}, not ${describe(item)}`
-
 /** Looks at what a caller has passed, of which a property may throw. */
 export const look = <A>(at: () => A): A | string => {
   try {

@@ -22,29 +22,29 @@ type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 export const check: (database: RocksDB.RocksDB["Service"], hasMetadata: boolean) => Answer<void> = Effect.fnUntraced(
   function* (database: RocksDB.RocksDB["Service"], hasMetadata: boolean) {
     const stray = yield* database.first(hasMetadata ? Keys.besideMetadata : Keys.reserved)
-    if (stray !== undefined) return yield* refuse(stray, database.path)
+    if (stray !== undefined) return yield* refuse(stray, hasMetadata, database.path)
     if (hasMetadata) return
     const lowest = yield* database.first()
     const highest = yield* database.last()
     if (lowest === undefined || highest === undefined) return
-    if (isBookKeepers(lowest) && isBookKeepers(highest)) return yield* refuse(lowest, database.path)
+    if (isBookKeepers(lowest) && isBookKeepers(highest)) return yield* refuse(lowest, hasMetadata, database.path)
   }
 )
 
-const refuse = (entry: RocksDB.Entry, path: string): Answer<never> =>
-  Effect.fail(
-    isBookKeepers(entry)
-      ? Errors.unsupportedFormat(
-          "there are records of BookKeeper's own index",
-          { operation: "open", path },
-          "Leave that directory to BookKeeper, and build an index from its entry logs in a new one, with IndexRebuild"
-        )
-      : Errors.unsupportedFormat(
-          `there are records where those of an index are, the first one under the key ${hex(entry.key)}, but none that ` +
-            "says its version",
-          { operation: "open", path }
-        )
+const refuse = (entry: RocksDB.Entry, hasMetadata: boolean, path: string): Answer<never> => {
+  const where = { operation: "open", path }
+  if (isBookKeepers(entry)) {
+    const advice =
+      "Leave that directory to BookKeeper, and build an index in a new one from its entry logs, with IndexRebuild"
+    return Effect.fail(Errors.unsupportedFormat("there are records of BookKeeper's own index", where, advice))
+  }
+  const which = `where those of an index are, the first one under the key ${hex(entry.key)},`
+  return Effect.fail(
+    hasMetadata
+      ? Errors.unsupportedFormat(`there are records ${which} that no index writes`, where)
+      : Errors.unsupportedFormat(`there are records ${which} but none that says its version`, where)
   )
+}
 
 /** BookKeeper's index has the ledger id and the entry id in a key, and a location in a value, 8 bytes each. */
 const isBookKeepers = ({ key, value }: RocksDB.Entry): boolean =>

@@ -10,6 +10,7 @@ import type { Changes } from "../Changes.ts"
 import * as Call from "../Changes.ts"
 import { pageOfHalves } from "../pages.ts"
 import * as Words from "../words.ts"
+import { baseOf } from "./chunks.ts"
 import { Encoder } from "./JournalRecord.ts"
 import type { Memtable } from "./Memtable.ts"
 import { Runs } from "./Runs.ts"
@@ -25,6 +26,8 @@ export interface CommitPlan {
   readonly entries: number
   /** The slots of the ledgers that are deleted, in the order of the deletes. */
   readonly deleted: ReadonlyArray<number>
+  /** How many chunks it adds to the memtable, about: as if each entry that is not behind the last one added one. */
+  readonly chunks: number
 }
 
 /** The pages whose slots have to be known. */
@@ -69,8 +72,8 @@ export class Presence {
   }
 }
 
-/** After so many calls a record ends: a larger commit has several, in the same batch. */
-const callsPerRecord = 65_536
+/** After so many calls a record ends: a larger commit has several, in the same batch. Each is read again in one go. */
+const callsPerRecord = 16_384
 
 /** How many calls a step plans, or a run of more. */
 const callsPerStep = 8192
@@ -93,13 +96,14 @@ export class Planner {
   begin(changes: Changes, memtable: Memtable, slots: Int32Array, entries: number, presence: Presence): Planning {
     this.#standings.begin(memtable)
     this.#runs.clear()
-    return new Planning(changes, slots, this.#standings, this.#encoder, this.#runs, entries, presence)
+    return new Planning(changes, memtable, slots, this.#standings, this.#encoder, this.#runs, entries, presence)
   }
 }
 
 /** A plan that is being made. */
 export class Planning {
   readonly #changes: Changes
+  readonly #memtable: Memtable
   readonly #slots: Int32Array
   readonly #standings: Standings
   readonly #encoder: Encoder
@@ -109,6 +113,7 @@ export class Planning {
   readonly #unknown: Array<UnknownPage> = []
   readonly #deleted: Array<number> = []
   #entries: number
+  #chunks = 0
   /** The first call that has not been planned, and how many runs have been. */
   #next = 0
   #planned = 0
@@ -117,6 +122,7 @@ export class Planning {
 
   constructor(
     changes: Changes,
+    memtable: Memtable,
     slots: Int32Array,
     standings: Standings,
     encoder: Encoder,
@@ -125,6 +131,7 @@ export class Planning {
     presence: Presence
   ) {
     this.#changes = changes
+    this.#memtable = memtable
     this.#slots = slots
     this.#standings = standings
     this.#encoder = encoder
@@ -153,7 +160,8 @@ export class Planning {
       runs: this.#runs,
       records: this.#records,
       entries: this.#entries,
-      deleted: this.#deleted
+      deleted: this.#deleted,
+      chunks: this.#chunks
     }
   }
 
@@ -193,9 +201,16 @@ export class Planning {
     let lastHigh = standings.lastHigh(slot)
     let lastLow = standings.lastLow(slot)
     let added = 0
+    let base = this.#memtable.hasChunks(slot) && lastHigh >= 0 ? baseOf(lastLow) : -1
+    let baseHigh = lastHigh
     for (let at = start * Call.stride; at < end * Call.stride; at += Call.stride) {
       const high = words[at + Call.entryHighAt] ?? 0
       const low = words[at + Call.entryLowAt] ?? 0
+      if (baseOf(low) !== base || high !== baseHigh) {
+        base = baseOf(low)
+        baseHigh = high
+        this.#chunks += 1
+      }
       const isBehind = Words.isAbove(high, low, lastHigh, lastLow)
       if (isBehind) {
         lastHigh = high

@@ -60,6 +60,8 @@ export class CommitPreparation {
         plan = yield* this.#plan(changes, memtable, base, yield* presenceOf(plan.pages, memtable, base))
       }
       if (plan._tag === "UnknownPages") return yield* Effect.die(new Error("the same changes ask for other pages"))
+      const { chunks } = plan
+      yield* inTurns(() => memtable.reserve(chunks))
       return { plan, deleted: plan.deleted.length === 0 ? [] : yield* spansOf(plan.deleted, memtable) }
     })
   }
@@ -99,24 +101,28 @@ export class CommitPreparation {
   }
 }
 
-/** How many calls, deletes and pages a step looks at. */
+/** How many calls and deletes a step looks at, and how many pages and records of ledgers are read at once. */
 const callsPerStep = 8192
 const deletesPerStep = 1024
 const pagesPerRead = 256
+const ledgersPerRead = 512
 
 /** How many reads go on at once. */
 const maxReads = 2
 
-const readLedgers = (slots: ReadonlyArray<number>, memtable: Memtable, { pages }: Base): Answer<void> =>
-  Effect.map(
-    pages.readRecords(
-      "commit",
-      slots.map((slot) => memtable.ledgerId(slot))
-    ),
-    (records) => {
-      for (const [at, slot] of slots.entries()) memtable.standOn(slot, records[at])
-    }
-  )
+const readLedgers = (slots: ReadonlyArray<number>, memtable: Memtable, { pages }: Base): Answer<void> => {
+  const readPart = (part: ReadonlyArray<number>) =>
+    Effect.map(
+      pages.readRecords(
+        "commit",
+        part.map((slot) => memtable.ledgerId(slot))
+      ),
+      (records) => {
+        for (const [at, slot] of part.entries()) memtable.standOn(slot, records[at])
+      }
+    )
+  return Effect.forEach(inParts(slots, ledgersPerRead), readPart, { concurrency: maxReads, discard: true })
+}
 
 const spansOf = (slots: ReadonlyArray<number>, memtable: Memtable): Effect.Effect<ReadonlyArray<Span>> => {
   let spans: ReadonlyArray<Span> = []

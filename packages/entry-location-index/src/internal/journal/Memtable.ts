@@ -41,7 +41,7 @@ import {
 import { doubled, doubledNumbers } from "./columns.ts"
 import { LedgerSnapshot } from "./LedgerSnapshot.ts"
 import type { Runs } from "./Runs.ts"
-import { keySize, WordIndex } from "./WordIndex.ts"
+import { keyLength, keySize, WordIndex } from "./WordIndex.ts"
 
 /** A page that was added to, and the chunks that hold what was. */
 export interface AddedPage {
@@ -52,18 +52,17 @@ export interface AddedPage {
 /** The changes of many ledgers, each in a slot of its own. */
 export class Memtable {
   /** The slots, by the halves of the ledger ids. */
-  #slots = new WordIndex()
+  readonly #slots = new WordIndex()
   #rows = new Int32Array(16 * rowLength)
   #numbers = new Float64Array(16 * numbersLength)
   /** The chunks, by the generation of the ledger and the first entry. */
-  #chunks = new WordIndex()
+  readonly #chunks = new WordIndex()
   /** The chunk after each one in the list of its ledger, or -1. */
   #nextChunk = new Int32Array(16)
-  #segments: Array<Int32Array<ArrayBuffer>> = []
+  readonly #segments: Array<Int32Array<ArrayBuffer>> = []
   /** Which segments a snapshot has too: they are copied before they change. */
-  #isShared: Array<boolean> = []
-  /** Whether a snapshot has any of it. */
-  #hasSnapshots = false
+  readonly #sharedSegments: Array<boolean> = []
+  #isShared = false
   #generations = 0
   #changed = 0
 
@@ -82,18 +81,15 @@ export class Memtable {
     return this.#slots.size
   }
 
-  /** Forgets everything, and keeps the room, but for what snapshots have. */
+  /** Whether a snapshot has some of its chunks, so that it must not be used again. */
+  get isShared(): boolean {
+    return this.#isShared
+  }
+
+  /** Forgets everything, and keeps the room. */
   clear(): void {
     this.#slots.clear()
-    if (this.#hasSnapshots) {
-      this.#chunks = new WordIndex()
-      this.#nextChunk = new Int32Array(16)
-      this.#segments = []
-      this.#isShared = []
-      this.#hasSnapshots = false
-    } else {
-      this.#chunks.clear()
-    }
+    this.#chunks.clear()
     this.#generations = 0
     this.#changed = 0
   }
@@ -158,6 +154,11 @@ export class Memtable {
     return (this.#flags(slot) & isDeleted) !== 0
   }
 
+  /** Whether locations have been added to a ledger. */
+  hasChunks(slot: number): boolean {
+    return (this.#rows[slot * rowLength + firstChunkAt] ?? -1) >= 0
+  }
+
   /** How many entries a ledger has that is known. */
   entries(slot: number): number {
     return this.#numbers[slot * numbersLength + entriesAt] ?? 0
@@ -206,9 +207,30 @@ export class Memtable {
     return high < 0 ? undefined : (Words.join(high, segment[at] ?? 0) as Location)
   }
 
-  /** Applies runs; `slotOf` says where their ledgers are, -1 if a run is to be left out. */
-  apply(changes: Changes, runs: Runs, slotOf: (nth: number) => number): void {
-    for (let nth = 0; nth < runs.size; nth++) {
+  /**
+   * Makes room for so many more chunks, in steps of some milliseconds: answers whether this was the last. To apply changes
+   * that add no more of them need not allocate then.
+   */
+  reserve(chunks: number): boolean {
+    if (!this.#chunks.reserve(chunks)) return false
+    const needed = this.#chunks.size + chunks
+    if (needed > this.#nextChunk.length) {
+      this.#nextChunk = doubled(this.#nextChunk)
+      return false
+    }
+    for (let nth = 0; nth < segmentsPerStep; nth++) {
+      if (this.#segments.length * chunksPerSegment >= needed) return true
+      this.#addSegment()
+    }
+    return false
+  }
+
+  /**
+   * Applies runs from one up to, and without, another; `slotOf` says where their ledgers are, -1 if a run is to be left
+   * out.
+   */
+  apply(changes: Changes, runs: Runs, slotOf: (nth: number) => number, from = 0, to = runs.size): void {
+    for (let nth = from; nth < to; nth++) {
       const slot = slotOf(nth)
       if (slot < 0) continue
       const start = runs.start(nth)
@@ -231,7 +253,10 @@ export class Memtable {
       const number = this.#pageOf(chunk)
       if (number > to) break
       if (number >= from) few.push(chunk)
-      if (few.length > fewChunks) return this.#share(this.#order(slot, from), from, to)
+      if (few.length > fewChunks) {
+        order.restart()
+        return this.#share(order, from, to)
+      }
     }
     return this.#copy(few, from, to)
   }
@@ -239,9 +264,13 @@ export class Memtable {
   /** The changed ledgers as they are now; the value of each says whether it has entries, 1, or not, 0. */
   changedLedgers(): IncrementalSort {
     const sorted = new IncrementalSort(this.#changed)
+    const rows = this.#rows
+    const keys = this.#slots.keys
     for (let slot = 0; slot < this.ledgers; slot++) {
-      if (!this.isChanged(slot)) continue
-      sorted.add(this.#slots.word(slot, 0), this.#slots.word(slot, 1), this.lastHigh(slot) < 0 ? 0 : 1)
+      const row = slot * rowLength
+      if (((rows[row + flagsAt] ?? 0) & isChanged) === 0) continue
+      const hasEntries = (rows[row + lastHighAt] ?? 0) >= 0
+      sorted.add(keys[slot * keyLength] ?? 0, keys[slot * keyLength + 1] ?? 0, hasEntries ? 1 : 0)
     }
     return sorted
   }
@@ -292,10 +321,10 @@ export class Memtable {
   #ownSegmentOf(chunk: number): Int32Array {
     const nth = segmentOf(chunk)
     const segment = this.#segments[nth]
-    if (segment === undefined || this.#isShared[nth] !== true) return segment ?? noWords
+    if (segment === undefined || this.#sharedSegments[nth] !== true) return segment ?? noWords
     const own = segment.slice()
     this.#segments[nth] = own
-    this.#isShared[nth] = false
+    this.#sharedSegments[nth] = false
     return own
   }
 
@@ -311,7 +340,7 @@ export class Memtable {
     for (let chunk = first; chunk >= 0; chunk = this.#nextChunk[chunk] ?? -1) {
       sorted.add(this.#chunks.word(chunk, 1), this.#chunks.word(chunk, 2), chunk)
     }
-    return { next: () => (sorted.take() ? sorted.value : -1) }
+    return { next: () => (sorted.take() ? sorted.value : -1), restart: () => sorted.restart() }
   }
 
   /** The first chunk of a page that is there, or -1. */
@@ -349,8 +378,8 @@ export class Memtable {
 
   /** A snapshot that has the chunks of the memtable, which from now on copies what it changes. */
   #share(order: ChunkOrder, from: Words.MapKey, to: Words.MapKey): LedgerSnapshot {
-    this.#hasSnapshots = true
-    this.#isShared.fill(true)
+    this.#isShared = true
+    this.#sharedSegments.fill(true)
     return new LedgerSnapshot({ segments: [...this.#segments], keys: this.#chunks.keys }, order, from, to)
   }
 
@@ -393,16 +422,18 @@ export class Memtable {
     const generation = this.#rows[row + generationAt] ?? 0
     const known = this.#chunks.find(generation, high, base)
     if (known >= 0) return known
-    const nth = segmentOf(this.#chunks.size)
-    if (nth === this.#segments.length) {
-      this.#segments.push(new Int32Array(chunksPerSegment * wordsPerChunk))
-      this.#isShared.push(false)
-    }
+    if (segmentOf(this.#chunks.size) === this.#segments.length) this.#addSegment()
     if (this.#chunks.size === this.#nextChunk.length) this.#nextChunk = doubled(this.#nextChunk)
     const chunk = this.#chunks.add(generation, high, base)
     this.#ownSegmentOf(chunk).fill(-1, wordOf(chunk), wordOf(chunk) + wordsPerChunk)
     this.#link(row, chunk)
     return chunk
+  }
+
+  #addSegment(): void {
+    // Filled, so that the system provides the memory here and not when it is written to.
+    this.#segments.push(new Int32Array(chunksPerSegment * wordsPerChunk).fill(-1))
+    this.#sharedSegments.push(false)
   }
 
   #link(row: number, chunk: number): void {
@@ -449,6 +480,9 @@ const isDeleted = 2
 const isChanged = 4
 /** Whether its chunks are linked in another order than that of their entries. */
 const isScattered = 8
+
+/** How many segments are made at once: 2 MiB. */
+const segmentsPerStep = 64
 
 /** So many chunks of a ledger a snapshot copies: they take up 32 KiB, one segment. */
 const fewChunks = chunksPerSegment

@@ -11,7 +11,7 @@ import * as Errors from "../errors.ts"
 import * as Foreign from "../foreign.ts"
 import * as Keys from "../keys.ts"
 import * as Records from "../records.ts"
-import { Turn } from "../turns.ts"
+import { inTurns } from "../turns.ts"
 import * as JournalRecord from "./JournalRecord.ts"
 import type { Memtable } from "./Memtable.ts"
 import { Runs } from "./Runs.ts"
@@ -38,12 +38,11 @@ export const recover: (database: RocksDB.RocksDB["Service"], memtable: Memtable)
     yield* Foreign.check(database, metadata !== undefined)
     if (metadata === undefined) return { hasMetadata: false, entries: 0, sequence: 0, journalSize: 0 }
     const replay = new Replay(memtable, metadata)
-    const turn = new Turn()
     // No more of them are there than the write buffer and a commit allow.
     yield* Stream.runForEach(database.stream(Keys.journalFrom(replay.sequence + 1)), (entry) => {
-      const problem = replay.apply(entry)
+      const problem = replay.begin(entry)
       if (problem !== undefined) return Effect.fail(Errors.corruption(problem, where(database.path)))
-      return turn.isOver ? turn.pass : Effect.void
+      return inTurns(() => replay.step())
     })
     const { entries, journalSize, sequence } = replay
     return { hasMetadata: true, entries, sequence, journalSize }
@@ -65,12 +64,15 @@ const decode = (bytes: Uint8Array, path: string): Answer<Records.CheckpointMetad
   }
 }
 
-/** Applies journal records to a memtable, in their order. */
+/** Applies journal records to a memtable, in their order and in steps. */
 class Replay {
   readonly #memtable: Memtable
-  /** Buffers. */
+  /** What the record under way says, in buffers. */
   readonly #changes = new Changes()
   readonly #runs = new Runs()
+  /** How many of its runs have been applied, and the slot of the last one. */
+  #applied = 0
+  #slot = -1
   entries: number
   sequence: number
   journalSize = 0
@@ -81,23 +83,36 @@ class Replay {
     this.sequence = checkpoint
   }
 
-  /** Applies the next record, or says what is wrong with it. */
-  apply({ key, value }: RocksDB.Entry): string | undefined {
+  /** Begins with the next record, or says what is wrong with it. */
+  begin({ key, value }: RocksDB.Entry): string | undefined {
     const sequence = Keys.sequenceIn(key)
     if (sequence !== this.sequence + 1) return `the journal goes on with ${sequence} after ${this.sequence}`
     const record = JournalRecord.decode(value, this.#changes, this.#runs)
     if (typeof record === "string") return `journal record ${sequence} is rotten: ${record}`
-    const memtable = this.#memtable
-    const { words } = record.changes
-    let slot = -1
-    memtable.apply(record.changes, record.runs, (nth) => {
-      const at = record.runs.start(nth) * Call.stride
-      slot = memtable.slotAfter(slot, words[at + Call.ledgerHighAt] ?? 0, words[at + Call.ledgerLowAt] ?? 0)
-      return slot
-    })
+    this.#applied = 0
+    this.#slot = -1
     this.sequence = sequence
     this.journalSize += value.length
     this.entries = record.entries
     return undefined
   }
+
+  /** Applies some of its runs, and answers whether all have been. */
+  step(): boolean {
+    const end = Math.min(this.#applied + runsPerStep, this.#runs.size)
+    this.#memtable.apply(this.#changes, this.#runs, (nth) => this.#slotOf(nth), this.#applied, end)
+    this.#applied = end
+    return end === this.#runs.size
+  }
+
+  #slotOf(nth: number): number {
+    const { words } = this.#changes
+    const at = this.#runs.start(nth) * Call.stride
+    const high = words[at + Call.ledgerHighAt] ?? 0
+    this.#slot = this.#memtable.slotAfter(this.#slot, high, words[at + Call.ledgerLowAt] ?? 0)
+    return this.#slot
+  }
 }
+
+/** How many runs a step applies. */
+const runsPerStep = 4096

@@ -49,6 +49,13 @@ export class WordIndex {
     return number < this.#size && keys[at + 2] === third && keys[at + 1] === second && keys[at] === first
   }
 
+  /** Makes room for so many more keys, or the first half of it, and answers whether that was all. */
+  reserve(keys: number): boolean {
+    if ((this.#size + keys) * keyLength <= this.#keys.length) return true
+    this.#grow()
+    return false
+  }
+
   /** Gives a key that has none its number. If there is no memory for it, this throws, and nothing has changed. */
   add(first: number, second: number, third: number): number {
     if (this.#size * keyLength === this.#keys.length) this.#grow()
@@ -84,7 +91,8 @@ export class WordIndex {
 /** About how many bytes a key takes up: its words and two to four places. */
 export const keySize = 3 * 4 + 3 * 4
 
-const keyLength = 3
+/** How many words a key has. */
+export const keyLength = 3
 
 /** A power of two. */
 const initialPlaces = 64

@@ -5,6 +5,7 @@
  */
 import { pageOfHalves } from "../pages.ts"
 import type * as Words from "../words.ts"
+import { keyLength } from "./WordIndex.ts"
 
 /** How many entries a chunk has, and how many words they take up. */
 export const slotsPerChunk = 16
@@ -29,8 +30,6 @@ export interface Chunks {
   readonly keys: Int32Array
 }
 
-const keyLength = 3
-
 /** The page that a chunk is a part of. */
 export const pageOfChunk = ({ keys }: Chunks, chunk: number): Words.MapKey =>
   pageOfHalves(keys[chunk * keyLength + 1] ?? 0, keys[chunk * keyLength + 2] ?? 0)
@@ -42,16 +41,20 @@ export const firstSlotOf = ({ keys }: Chunks, chunk: number): number => (keys[ch
 export interface ChunkOrder {
   /** The next one, or -1. */
   readonly next: () => number
+  /** Begins with the first one again. */
+  readonly restart: () => void
 }
 
 /** Chunks that are linked in the order of their entries. */
 export class LinkedChunks implements ChunkOrder {
+  readonly #first: number
   readonly #links: Int32Array
   readonly #end: number
   #next: number
 
   /** From one on, along the links, without those from the number `end` on, which have come since. */
   constructor(first: number, links: Int32Array, end: number) {
+    this.#first = first
     this.#next = first
     this.#links = links
     this.#end = end
@@ -62,5 +65,9 @@ export class LinkedChunks implements ChunkOrder {
     if (chunk < 0 || chunk >= this.#end) return -1
     this.#next = this.#links[chunk] ?? -1
     return chunk
+  }
+
+  restart(): void {
+    this.#next = this.#first
   }
 }
