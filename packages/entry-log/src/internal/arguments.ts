@@ -24,10 +24,12 @@ export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown
   checkIds(ledgerId, entryId) ?? (Location.is(location) ? undefined : Id.outOfRange("location", location).message)
 
 /** What is wrong with the options of a scan. */
-export const checkScan = ({ fromLog = 0 }: ScanOptions): string | undefined =>
-  Number.isSafeInteger(fromLog) && fromLog >= 0
-    ? undefined
-    : `fromLog must be the id of a log, a whole number from 0, not ${typeof fromLog === "number" ? fromLog : `a ${typeof fromLog}`}`
+export const checkScan = ({ fromLog = 0, salvage = false }: ScanOptions): string | undefined => {
+  if (!Number.isSafeInteger(fromLog) || fromLog < 0) {
+    return `fromLog must be the id of a log, a whole number from 0, not ${typeof fromLog === "number" ? fromLog : `a ${typeof fromLog}`}`
+  }
+  return typeof salvage === "boolean" ? undefined : `salvage must be true or false, not a ${typeof salvage}`
+}
 
 const checkIds = (ledgerId: unknown, entryId: unknown): string | undefined => {
   if (!LedgerId.is(ledgerId)) return Id.outOfRange("ledger id", ledgerId).message
