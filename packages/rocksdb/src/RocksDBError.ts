@@ -24,7 +24,7 @@ const id = <Tag extends string>(tag: Tag) => `@effect-bookie/rocksdb/RocksDBErro
 /** The database has been released, or is being released. */
 export class Closed extends Schema.TaggedError<Closed>(id("Closed"))("Closed", ReasonFields) {}
 
-/** Another process, or another open in this one, owns the directory. */
+/** Another process, or another open in this one, owns the directory; see `DirectoryLock`. */
 export class Locked extends Schema.TaggedError<Locked>(id("Locked"))("Locked", ReasonFields) {}
 
 /** Bytes on disk are not what was written. */
@@ -49,9 +49,13 @@ export class InvalidArgument extends Schema.TaggedError<InvalidArgument>(id("Inv
 export class NoSpace extends Schema.TaggedError<NoSpace>(id("NoSpace"))("NoSpace", ReasonFields) {}
 
 /** The operating system refused to read or write. */
-export class IOError extends Schema.TaggedError<IOError>(id("IOError"))("IOError", ReasonFields) {}
+export class IOError extends Schema.TaggedError<IOError>(id("IOError"))("IOError", {
+  ...ReasonFields,
+  /** The operating system's own name for what went wrong, such as `EMFILE`, where it gave one. */
+  code: Schema.optional(Schema.String)
+}) {}
 
-/** The native binding cannot be loaded on this machine or this Node. */
+/** What is native, a binding or the lock of a directory, cannot be loaded on this machine or this Node. */
 export class EngineUnavailable extends Schema.TaggedError<EngineUnavailable>(id("EngineUnavailable"))(
   "EngineUnavailable",
   ReasonFields
