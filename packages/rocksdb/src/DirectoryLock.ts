@@ -29,7 +29,7 @@ import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as OwnerLock from "./internal/ownerLock.ts"
-import * as SystemCode from "./internal/systemCode.ts"
+import * as Thrown from "./internal/thrown.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
 /** A directory that is locked. */
@@ -72,7 +72,7 @@ const resolve = async ({ operation, path }: RocksDBError.Where): Promise<string>
     throw RocksDBError.invalidArgument("the path must be the one of a directory", { operation, path: String(path) })
   }
   return Fs.realpath(path).catch((cause) => {
-    throw SystemCode.has(cause, "ENOENT") ? missing({ operation, path: Path.resolve(path) }, cause) : cause
+    throw Thrown.codeOf(cause) === "ENOENT" ? missing({ operation, path: Path.resolve(path) }, cause) : cause
   })
 }
 

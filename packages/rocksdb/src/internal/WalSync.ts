@@ -19,6 +19,7 @@
  */
 import * as Fs from "node:fs"
 import { close, fdatasync, fsync, open, readdir } from "./files.ts"
+import * as Thrown from "./thrown.ts"
 
 /** Syncs the write-ahead log of one database directory. */
 export class WalSync {
@@ -120,7 +121,7 @@ export class WalSync {
       this.#open.set(name, descriptor)
       return descriptor
     } catch (cause) {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+      if (Thrown.codeOf(cause) === "ENOENT") return undefined
       throw cause
     }
   }

@@ -17,7 +17,7 @@ import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as RocksDBError from "../RocksDBError.ts"
 import * as OwnerLock from "./ownerLock.ts"
-import * as SystemCode from "./systemCode.ts"
+import * as Thrown from "./thrown.ts"
 
 /** How a directory is to be opened, and by whom. */
 export interface Request {
@@ -161,7 +161,7 @@ const writeMarker = async (path: string, engine: string): Promise<void> => {
     await Fs.writeFile(temporary, `${engine}\n`, { flag: "wx", flush: true })
     await Fs.link(temporary, Path.join(path, markerName))
   } catch (cause) {
-    if (!SystemCode.has(cause, "EEXIST")) throw cause
+    if (Thrown.codeOf(cause) !== "EEXIST") throw cause
   } finally {
     await Fs.rm(temporary, { force: true })
   }
@@ -185,4 +185,4 @@ const isFile = (path: string): Promise<boolean> =>
     }
   )
 
-const isMissing = (cause: unknown): boolean => SystemCode.has(cause, "ENOENT")
+const isMissing = (cause: unknown): boolean => Thrown.codeOf(cause) === "ENOENT"

@@ -17,7 +17,8 @@ import { createRequire } from "node:module"
 import * as Path from "node:path"
 import * as RocksDBError from "../RocksDBError.ts"
 import * as Files from "./files.ts"
-import * as SystemCode from "./systemCode.ts"
+import * as SystemError from "./systemError.ts"
+import * as Thrown from "./thrown.ts"
 
 /** The lock of a directory, until it is released. */
 export interface OwnerLock {
@@ -66,7 +67,7 @@ const isAt = async (descriptor: number, path: string): Promise<boolean> => {
 
 const statIfThere = (path: string) =>
   Fs.stat(path, { bigint: true }).catch((cause) => {
-    if (SystemCode.has(cause, "ENOENT")) return undefined
+    if (Thrown.codeOf(cause) === "ENOENT") return undefined
     throw cause
   })
 
@@ -90,7 +91,7 @@ const lock = (tryLock: TryLock, descriptor: number, where: RocksDBError.Where): 
   try {
     return tryLock(descriptor)
   } catch (cause) {
-    const code = SystemCode.of(cause)
+    const code = SystemError.nameOf(cause)
     throw code !== undefined && noLocks.has(code) ? unlockable(where, code, cause) : cause
   }
 }
@@ -142,7 +143,7 @@ const unavailable = ({ operation, path }: RocksDBError.Where, cause: unknown) =>
       cause,
       message:
         `${operation}: the package "fs-native-extensions", which locks the directory, cannot be loaded by Node ` +
-        `${process.version} at ${process.execPath} (${cause instanceof Error ? cause.message : String(cause)}). It comes ` +
+        `${process.version} at ${process.execPath} (${Thrown.messageOf(cause)}). It comes ` +
         `compiled for Linux with glibc, macOS and Windows, and needs a Node that may load addons. ` +
         `A database that is opened read-only needs no lock.`
     })
