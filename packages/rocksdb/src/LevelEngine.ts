@@ -19,6 +19,7 @@ import * as Arguments from "./internal/arguments.ts"
 import * as levelBinding from "./internal/levelBinding.ts"
 import { LevelRecovery } from "./internal/LevelRecovery.ts"
 import { LevelWriter, toBuffer } from "./internal/LevelWriter.ts"
+import * as Thrown from "./internal/thrown.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
@@ -41,7 +42,7 @@ const unavailable = (cause: unknown) =>
       cause,
       message:
         `load: the binding "rocksdb" cannot be loaded by Node ${process.version} at ${process.execPath} ` +
-        `(${cause instanceof Error ? cause.message : String(cause)}). Install it and compile it for this Node with ` +
+        `(${Thrown.messageOf(cause)}). Install it and compile it for this Node with ` +
         `"npm rebuild rocksdb", or leave LevelEngine out to use the default engine.`
     })
   })

@@ -5,6 +5,7 @@
  * The limits are RocksDB's own: a key holds at most 8 MiB, a value 3 GiB
  * (facebook/rocksdb wiki, "Basic Operations").
  */
+import { isUint8Array } from "node:util/types"
 import type { Operation } from "../Engine.ts"
 import type { Range, WriteOptions } from "../RocksDB.ts"
 
@@ -16,7 +17,7 @@ export const maxValueLength: number = 3 * 1024 * 1024 * 1024
 
 /** What is wrong with a key. */
 export const checkKey = (key: unknown, what = "key"): string | undefined => {
-  if (!(key instanceof Uint8Array)) return `the ${what} must be a Uint8Array, not ${describe(key)}`
+  if (!isUint8Array(key)) return `the ${what} must be a Uint8Array, not ${describe(key)}`
   if (key.length === 0) return `the ${what} must not be empty`
   if (key.length > maxKeyLength) return `the ${what} has ${key.length} bytes; at most ${maxKeyLength} are allowed`
   return undefined
@@ -78,7 +79,7 @@ const checkOperation = (operation: Operation): string | undefined => {
 }
 
 const checkValue = (value: unknown): string | undefined => {
-  if (!(value instanceof Uint8Array)) return `the value must be a Uint8Array, not ${describe(value)}`
+  if (!isUint8Array(value)) return `the value must be a Uint8Array, not ${describe(value)}`
   if (value.length > maxValueLength) return `the value has ${value.length} bytes; at most ${maxValueLength} are allowed`
   return undefined
 }
