@@ -18,6 +18,7 @@ import { maxPageSize, type PageCache, type unread } from "./PageCache.ts"
 import type { PageId } from "./pages.ts"
 import { PagesInMemory } from "./PagesInMemory.ts"
 import * as Records from "./records.ts"
+import { inParts } from "./turns.ts"
 import * as Words from "./words.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
@@ -30,6 +31,10 @@ export type PageWrite =
   | ({ readonly _tag: "Page"; readonly value: Uint8Array } & PageId)
   /** Puts its record, or removes it if it has none any more. */
   | { readonly _tag: "Record"; readonly ledgerId: LedgerId; readonly record: Records.LedgerRecord | undefined }
+
+/** How many records of ledgers are read at once, and how many reads go on. */
+const recordsPerRead = 512
+const maxReads = 2
 
 /** Slots of a page. */
 export interface PageSlots extends PageId {
@@ -122,8 +127,21 @@ export class PageStore {
     })
   }
 
-  /** Reads the records of ledgers. */
+  /** Reads the records of ledgers, so many at once that others have their turns. */
   readRecords(
+    operation: string,
+    ledgerIds: ReadonlyArray<LedgerId>
+  ): Answer<ReadonlyArray<Records.LedgerRecord | undefined>> {
+    if (ledgerIds.length <= recordsPerRead) return this.#readRecords(operation, ledgerIds)
+    return Effect.map(
+      Effect.forEach(inParts(ledgerIds, recordsPerRead), (part) => this.#readRecords(operation, part), {
+        concurrency: maxReads
+      }),
+      (parts) => parts.flat()
+    )
+  }
+
+  #readRecords(
     operation: string,
     ledgerIds: ReadonlyArray<LedgerId>
   ): Answer<ReadonlyArray<Records.LedgerRecord | undefined>> {

@@ -13,6 +13,11 @@ export class WordIndex {
   #keys = new Int32Array((initialPlaces / 2) * keyLength)
   #size = 0
 
+  /** The words of the keys, number by number. They do not change, but for a `clear`. */
+  get keys(): Int32Array {
+    return this.#keys
+  }
+
   /** How many keys there are. */
   get size(): number {
     return this.#size
@@ -44,11 +49,11 @@ export class WordIndex {
     return number < this.#size && keys[at + 2] === third && keys[at + 1] === second && keys[at] === first
   }
 
-  /** Gives a key that has none its number. */
+  /** Gives a key that has none its number. If there is no memory for it, this throws, and nothing has changed. */
   add(first: number, second: number, third: number): number {
+    if (this.#size * keyLength === this.#keys.length) this.#grow()
     const number = this.#size++
     const at = number * keyLength
-    if (at === this.#keys.length) this.#grow()
     this.#keys[at] = first
     this.#keys[at + 1] = second
     this.#keys[at + 2] = third
@@ -69,9 +74,10 @@ export class WordIndex {
   }
 
   #grow(): void {
+    const table = new Int32Array(2 * this.#table.length)
     this.#keys = doubled(this.#keys)
-    this.#table = new Int32Array(2 * this.#table.length)
-    for (let number = 0; number < this.#size - 1; number++) this.#insert(number)
+    this.#table = table
+    for (let number = 0; number < this.#size; number++) this.#insert(number)
   }
 }
 
