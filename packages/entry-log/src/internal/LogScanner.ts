@@ -186,7 +186,9 @@ export class LogScanner {
     const { payloads } = this.#options
     const view = this.#view
     const end = this.#end
-    const hasMap = this.#map !== undefined
+    // Of a log whose ledgers map is still to come.
+    const sums = this.#map === undefined ? undefined : this.#sums
+    const recent = this.#recent
     while (true) {
       const position = this.#position
       const offset = position - this.#start
@@ -200,7 +202,8 @@ export class LogScanner {
         this.#position = next
         continue
       }
-      if (view.getInt32(offset + 12) < 0 || this.#mayBeTorn(offset)) return false
+      if (view.getInt32(offset + 12) < 0) return false
+      if (view.getUint8(offset + Format.entryHeaderSize - 1) === 0 && this.#mayBeTorn()) return false
       const payloadEnd = offset + (payloads ? Format.sizeFieldSize + size : Format.entryHeaderSize)
       if (payloadEnd > this.#filled) {
         this.#needed = payloadEnd - offset
@@ -210,9 +213,8 @@ export class LogScanner {
       const entryId = EntryId.make(view.getBigInt64(offset + 12))
       const start = offset + Format.entryHeaderSize
       visit(ledgerId, entryId, position + Format.sizeFieldSize, size, this.#buffer, start, payloadEnd)
-      if (hasMap) this.#sums.add(high, view.getInt32(offset + 8), Format.sizeFieldSize + size)
-      this.#recent[this.#entries % recentEntries] = ledgerId
-      this.#entries += 1
+      sums?.add(high, view.getInt32(offset + 8), Format.sizeFieldSize + size)
+      recent[this.#entries++ % recentEntries] = ledgerId
       this.#previous = position
       this.#position = next
     }
@@ -224,10 +226,9 @@ export class LogScanner {
     return this.#view.getBigInt64(offset + 4) === Format.recordLedgerId && entryId !== Format.mapEntryId
   }
 
-  /** Whether the ids at an offset of the buffer cross into another sector, and end there with a zero. */
-  #mayBeTorn(offset: number): boolean {
+  /** Whether the ids of an entry that end with a zero cross into another sector, which may not have reached the disk. */
+  #mayBeTorn(): boolean {
     return (
-      this.#buffer[offset + Format.entryHeaderSize - 1] === 0 &&
       (this.#position % sectorSize) + Format.entryHeaderSize > sectorSize &&
       !this.#isSealed &&
       this.#position !== this.#confirmed
