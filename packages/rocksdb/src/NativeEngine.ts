@@ -64,7 +64,14 @@ const openBinding = async (options: Engine.OpenOptions): Promise<Engine.Database
   })
   await binding.ready()
   const version = async () => (await binding.getProperty("rocksdb.current-super-version-number")) ?? undefined
-  return new NativeDatabase(binding, new WalSync(options.path, version), options)
+  const wal = new WalSync(options.path, version)
+  try {
+    if (!options.readOnly) await wal.open()
+  } catch (cause) {
+    await binding.close()
+    throw cause
+  }
+  return new NativeDatabase(binding, wal, options)
 }
 
 class NativeDatabase implements Engine.Database {

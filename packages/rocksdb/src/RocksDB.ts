@@ -204,7 +204,9 @@ const service = (database: OpenDatabase): RocksDB["Service"] => {
     if (readOnly) return Effect.fail(readOnlyError(operation, path))
     const sync = (options?.durability ?? database.durability) === "sync"
     const effective = Interval.withoutEmptyRanges(batch)
-    return operations.run(operation, () => (effective.length === 0 ? Promise.resolve() : native.write(effective, sync)))
+    return operations.runInterruptible(operation, (interruption) =>
+      effective.length === 0 ? Promise.resolve() : native.write(effective, sync, interruption)
+    )
   }
 
   const edge = (operation: string, range: Range | undefined, reverse: boolean) => {
