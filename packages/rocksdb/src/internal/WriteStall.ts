@@ -14,7 +14,7 @@
  */
 import { setTimeout } from "node:timers/promises"
 import * as CompactionRoom from "./compactionRoom.ts"
-import * as Refusal from "./refusal.ts"
+import * as HeldBack from "./heldBack.ts"
 import * as Reopening from "./reopening.ts"
 import * as Room from "./room.ts"
 
@@ -91,7 +91,7 @@ export class WriteStall {
         return hasWaited
       }
       if (failures > this.#failures) throw Reopening.unknown("write what is in memory to a file")
-      if (performance.now() - begun > this.#patience) throw Refusal.of(timedOut(this.#patience))
+      if (performance.now() - begun > this.#patience) throw HeldBack.of(timedOut(this.#patience))
       await setTimeout(timeBetweenFlushes)
     }
   }

@@ -11,7 +11,7 @@ import * as Path from "node:path"
 import * as RocksDBError from "../RocksDBError.ts"
 import * as FailedSync from "./failedSync.ts"
 import * as Files from "./files.ts"
-import * as Refusal from "./refusal.ts"
+import * as HeldBack from "./heldBack.ts"
 import * as Room from "./room.ts"
 import * as SystemError from "./systemError.ts"
 import * as Thrown from "./thrown.ts"
@@ -20,7 +20,7 @@ import * as Thrown from "./thrown.ts"
 export const isNeeded = (cause: unknown, path: string): boolean => {
   if (isUnknown(cause)) return true
   // What was refused before RocksDB saw it, and what Node says of the calls around it.
-  if (Refusal.is(cause) || FailedSync.is(cause) || Predicate.hasProperty(cause, "syscall")) return false
+  if (HeldBack.is(cause) || FailedSync.is(cause) || Predicate.hasProperty(cause, "syscall")) return false
   const { reason } = RocksDBError.fromNative(cause, { operation: "write", path })
   if (reason._tag === "NoSpace") return true
   return reason._tag === "IOError" && reason.code !== undefined && SystemError.troubleOf(reason.code)?.ends === true

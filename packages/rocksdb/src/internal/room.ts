@@ -7,7 +7,7 @@ import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import type * as Engine from "../Engine.ts"
-import * as Refusal from "./refusal.ts"
+import * as HeldBack from "./heldBack.ts"
 import * as Thrown from "./thrown.ts"
 
 /** What there is on the file system of a directory, in bytes. One that does not tell how large it is has no end. */
@@ -63,7 +63,7 @@ export const noSpace = (what: string): Error =>
   Object.assign(new Error(`no space left on device for ${what}`), { code: "ENOSPC" })
 
 /** The same for what was refused before RocksDB saw it. */
-export const refusal = (what: string): Error => Refusal.of(noSpace(what))
+export const refusal = (what: string): Error => HeldBack.of(noSpace(what))
 
 /** The lengths of a key and of a value, and what kind of record it is; in bytes, and not less. */
 const recordOverhead = 16

@@ -4,13 +4,21 @@
  * no `instanceof Error` there; so what tells is what it carries.
  */
 import * as Predicate from "effect/Predicate"
+import { describe } from "./describe.ts"
 
 /** The code of an error of Node or of a binding, such as `ENOENT`. */
-export const codeOf = (cause: unknown): string | undefined =>
-  Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : undefined
+export const codeOf = (cause: unknown): string | undefined => textOf(cause, "code")
 
 /** What an error says; of what is no error, what it is. */
-export const messageOf = (cause: unknown): string => {
-  if (!Predicate.isObjectKeyword(cause)) return String(cause)
-  return "message" in cause && typeof cause.message === "string" ? cause.message : Object.prototype.toString.call(cause)
+export const messageOf = (cause: unknown): string =>
+  textOf(cause, "message") ?? (typeof cause === "string" ? cause : describe(cause))
+
+const textOf = (cause: unknown, property: "code" | "message"): string | undefined => {
+  try {
+    if (!Predicate.hasProperty(cause, property)) return undefined
+    const text = cause[property]
+    return typeof text === "string" ? text : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -34,7 +34,7 @@ export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effe
 export const run = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(start(name, ...args), (child) => child.ended))
 
-/** Runs a program with flags of Node. */
+/** Runs a program under flags of Node, such as `--no-addons`. */
 export const runWithFlags = (
   flags: ReadonlyArray<string>,
   name: string,
