@@ -224,15 +224,15 @@ const service = (database: OpenDatabase): RocksDB["Service"] => {
     take: () => ReadonlyArray<Engine.Operation>,
     options: WriteOptions | undefined
   ): Effect.Effect<void, RocksDBError.RocksDBError> =>
-    run(
-      operation,
-      () => ({ batch: take(), durability: Arguments.durability(options, database.durability) }),
-      ({ batch, durability }) => {
-        if (readOnly) throw readOnlyError(operation, path)
-        const effective = Interval.withoutEmptyRanges(batch)
-        return effective.length === 0 ? Promise.resolve() : native.write(effective, durability === "sync")
-      }
-    )
+    operations.runInterruptible(operation, (interruption) => {
+      const { batch, durability } = Refusal.take({ operation, path }, () => ({
+        batch: take(),
+        durability: Arguments.durability(options, database.durability)
+      }))
+      if (readOnly) throw readOnlyError(operation, path)
+      const effective = Interval.withoutEmptyRanges(batch)
+      return effective.length === 0 ? Promise.resolve() : native.write(effective, durability === "sync", interruption)
+    })
 
   const edge = (operation: string, range: Range | undefined, reverse: boolean) =>
     run(
