@@ -35,13 +35,14 @@ export class RecentEntries {
     if (frames.length + ledgerOverhead > this.#limit) return
     const ring = (this.#ring ??= new Ring(this.#limit))
     const needed = ring.neededFor(frames.length)
-    while (ring.used > 0 && ring.used + needed + this.#overhead > this.#limit) this.#dropOldest(ring)
+    while (ring.used > 0 && ring.used + needed > this.#limit) this.#dropOldest(ring)
     const positions = this.#positionsFor(ledgerId, from)
     const start = ring.append(frames)
     for (let at = start; at < start + frames.length; at += ring.frameSize(at)) {
       positions.push(at)
       this.#entries += 1
     }
+    while (this.bytes > this.#limit) this.#dropOldest(ring)
   }
 
   /** The payload of an entry, as a copy; `undefined` if it is not here. */
