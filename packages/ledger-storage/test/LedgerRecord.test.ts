@@ -57,6 +57,25 @@ const seal = (body: Uint8Array): Uint8Array => {
   return body
 }
 
+/** What becomes of a body of a kind with this content, bytes and int64s, and the right checksum. */
+const withContent = (
+  kind: number,
+  content: ReadonlyArray<bigint | number>
+): LedgerRecord.LedgerRecord["_tag"] | string => {
+  const body = new Uint8Array(24 + content.reduce<number>((size, part) => size + (typeof part === "bigint" ? 8 : 1), 0))
+  const view = viewOf(body)
+  view.setBigInt64(0, -1n)
+  view.setUint16(20, kind)
+  view.setUint16(22, 1)
+  let offset = 24
+  for (const part of content) {
+    if (typeof part === "bigint") view.setBigInt64(offset, part)
+    else view.setUint8(offset, part)
+    offset += typeof part === "bigint" ? 8 : 1
+  }
+  return LedgerRecord.decode(seal(body))._tag
+}
+
 const fenced: LedgerRecord.LedgerRecord = { _tag: "LedgerFenced", ledgerId: ledger(3) }
 
 describe("LedgerRecord", () => {
@@ -136,25 +155,6 @@ describe("LedgerRecord", () => {
   })
 
   it("contents that no storage writes are refused, whatever their checksum says", () => {
-    const withContent = (
-      kind: number,
-      content: ReadonlyArray<bigint | number>
-    ): LedgerRecord.LedgerRecord["_tag"] | string => {
-      const body = new Uint8Array(
-        24 + content.reduce<number>((size, part) => size + (typeof part === "bigint" ? 8 : 1), 0)
-      )
-      const view = viewOf(body)
-      view.setBigInt64(0, -1n)
-      view.setUint16(20, kind)
-      view.setUint16(22, 1)
-      let offset = 24
-      for (const part of content) {
-        if (typeof part === "bigint") view.setBigInt64(offset, part)
-        else view.setUint8(offset, part)
-        offset += typeof part === "bigint" ? 8 : 1
-      }
-      return LedgerRecord.decode(seal(body))._tag
-    }
     assert.strictEqual(withContent(1, [1n, 2n, 1]), "Log")
     assert.strictEqual(withContent(1, [1n, 2n, 2]), "Damaged")
     assert.strictEqual(withContent(1, [1n, 2n]), "Damaged")

@@ -20,9 +20,11 @@ type Error = LedgerStorageError.LedgerStorageError
 
 /** A storage of ledgers in memory. */
 export const make = (): Backend<void> => {
+  made += 1
+  const name = `memory-${made}`
   const ledgers = new Map<LedgerId.LedgerId, Ledger>()
   return {
-    name: "memory",
+    name,
     maxPayloadSize,
     ledgerIds: new LedgerIds(),
     log: {
@@ -38,12 +40,15 @@ export const make = (): Backend<void> => {
         Stream.flatMap((ledgerId) => Stream.fromIterable([infoOf(ledgers.get(ledgerId))].filter(isPresent)))
       )
     ),
-    readMany: (keys) => Effect.suspend(() => Effect.forEach(keys, (key) => read(ledgers.get(key.ledgerId), key))),
-    entries: (ledgerId, span) => Stream.suspend(() => entries(ledgers.get(ledgerId), ledgerId, span)),
+    readMany: (keys) => Effect.suspend(() => Effect.forEach(keys, (key) => read(name, ledgers.get(key.ledgerId), key))),
+    entries: (ledgerId, span) => Stream.suspend(() => entries(name, ledgers.get(ledgerId), ledgerId, span)),
     collect: () => Effect.succeed(nothing),
     check: (options) => Stream.suspend(() => check(ledgers, options))
   }
 }
+
+/** How many have been made in this process, so that each has a name, and gauges, of its own. */
+let made = 0
 
 /** In bytes: as long as BookKeeper's largest, by default. */
 const maxPayloadSize = 5 * 1024 * 1024
@@ -103,15 +108,24 @@ const infoOf = (ledger: Ledger | undefined): LedgerInfo | undefined => {
 const sorted = (ledgers: ReadonlyMap<LedgerId.LedgerId, Ledger>): ReadonlyArray<LedgerId.LedgerId> =>
   Array.from(ledgers.keys()).toSorted((one, other) => (one < other ? -1 : 1))
 
-const read = (ledger: Ledger | undefined, { entryId, ledgerId }: EntryKey): Effect.Effect<Entry | undefined, Error> => {
+const read = (
+  storage: string,
+  ledger: Ledger | undefined,
+  { entryId, ledgerId }: EntryKey
+): Effect.Effect<Entry | undefined, Error> => {
   const body = ledger?.bodies[Number(entryId)]
   if (body === undefined) return Effect.succeed(undefined)
   const entry = decode(body, ledgerId, entryId)
-  return "problem" in entry ? Effect.fail(damaged(entry.problem)) : Effect.succeed(entry)
+  return "problem" in entry ? Effect.fail(damaged(storage, entry.problem)) : Effect.succeed(entry)
 }
 
 /** Some entries at a time, so that a reader who stops has read no more than it wanted. */
-const entries = (ledger: Ledger | undefined, ledgerId: LedgerId.LedgerId, span: Span): Stream.Stream<Entry, Error> => {
+const entries = (
+  storage: string,
+  ledger: Ledger | undefined,
+  ledgerId: LedgerId.LedgerId,
+  span: Span
+): Stream.Stream<Entry, Error> => {
   let from = Number(span.from)
   let to = Number(span.to)
   return Stream.fromPull(
@@ -121,7 +135,7 @@ const entries = (ledger: Ledger | undefined, ledgerId: LedgerId.LedgerId, span: 
         for (; from <= to && ids.length < entriesAtOnce;) ids.push(span.reverse ? to-- : from++)
         const keys = ids.map((id) => ({ ledgerId, entryId: EntryId.make(BigInt(id)) }))
         return Effect.flatMap(
-          Effect.forEach(keys, (key) => read(ledger, key)),
+          Effect.forEach(keys, (key) => read(storage, ledger, key)),
           (found) => {
             const present = found.filter(isPresent)
             return isNonEmpty(present) ? Effect.succeed(present) : Cause.done()
@@ -175,8 +189,8 @@ const decode = (
   return { ledgerId, entryId, payload: decoded.payload.slice() }
 }
 
-const damaged = (problem: string): Error =>
-  LedgerStorageError.corruption(problem, { operation: "read", storage: "memory" })
+const damaged = (storage: string, problem: string): Error =>
+  LedgerStorageError.corruption(problem, { operation: "read", storage })
 
 const presentIn = (ledgers: ReadonlyMap<LedgerId.LedgerId, Ledger>, ledgerId: LedgerId.LedgerId): Ledger => {
   const ledger = ledgers.get(ledgerId)

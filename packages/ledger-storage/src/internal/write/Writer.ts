@@ -86,23 +86,21 @@ class Writer<Place> {
     })
   }
 
-  /** Writes a group and answers its calls. */
+  /** Writes a group and answers its calls, after their room has been given to those who wait. */
   #write(group: Group): Effect.Effect<void> {
+    const { calls } = this.#parts
     return Effect.gen({ self: this }, function* () {
       const before = yield* this.#finish()
       if (before !== undefined) return this.#drop(group, before)
       const world = yield* this.#look(group)
       const held = Array.from(world.ledgers.values())
       const plan = new Plan(group, world)
-      plan.tell(yield* this.#carryOut({ group, held, plan }))
+      const failure = yield* this.#carryOut({ group, held, plan })
+      calls.leave(group)
+      plan.tell(failure)
     }).pipe(
       Effect.catchCause((cause) => Effect.sync(() => this.#drop(group, this.#remember(cause)))),
-      Effect.andThen(
-        Effect.sync(() => {
-          this.#parts.calls.leave(group)
-          this.#wake()
-        })
-      )
+      Effect.andThen(Effect.sync(() => this.#wake()))
     )
   }
 
@@ -202,8 +200,9 @@ class Writer<Place> {
   }
 
   /** Fails all calls of a group. */
-  #drop({ placed }: Group, failure: Failure): void {
-    for (const { request } of placed) request.call.fail(failure)
+  #drop(group: Group, failure: Failure): void {
+    this.#parts.calls.leave(group)
+    for (const { request } of group.placed) request.call.fail(failure)
   }
 
   /** Wakes the followers of the ledgers that have changed. */
