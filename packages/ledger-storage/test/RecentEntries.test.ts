@@ -83,6 +83,17 @@ describe("RecentEntries", () => {
     assert.deepStrictEqual(recent.payload(ledger(1), entry(2)), bytes("c"))
   })
 
+  it("what was forgotten takes no later entries with it when it goes", () => {
+    const recent = new RecentEntries(5000)
+    const add = (id: number, from: bigint) => recent.add(ledger(id), from, framesOf(ledger(id), from, [blob(700)]))
+    for (let from = 0n; from < 3n; from += 1n) add(1, from)
+    recent.forget(ledger(1))
+    add(1, 3n)
+    for (let from = 0n; from < 3n; from += 1n) add(2, from)
+    assert.isDefined(recent.payload(ledger(1), entry(3)))
+    assert.isUndefined(recent.payload(ledger(1), entry(2)))
+  })
+
   it("a payload is a copy that stays as it is when its room is used again", () => {
     const recent = new RecentEntries(2000)
     recent.add(ledger(1), 0n, framesOf(ledger(1), 0n, [bytes("kept")]))

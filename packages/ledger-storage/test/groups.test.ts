@@ -21,12 +21,16 @@ const said = (body: Uint8Array): string => {
 const saidOf = (groups: ReadonlyArray<Uint8Array>): ReadonlyArray<ReadonlyArray<string>> =>
   groups.map((frames) => bodiesOf(frames).map(said))
 
+/** Some turns, after which nobody has anything to write. */
+const idle = Effect.replicateEffect(Effect.yieldNow, 5)
+
 describe("groups", () => {
   it.effect("calls at the same time share a write, a sync and a commit", () =>
     Effect.gen(function* () {
       const { calls, groups, storage } = yield* watched()
       const { ledgerId } = yield* storage.createLedger()
       calls.length = 0
+      yield* idle
       yield* Effect.forEach(["a", "b", "c"], (value) => storage.append(ledgerId, bytes(value)), {
         concurrency: "unbounded"
       })

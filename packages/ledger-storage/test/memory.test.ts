@@ -42,6 +42,6 @@ const slow = (backend: Backend<void>): Backend<void> => {
 const small: Partial<Settings> = { maxBytesInFlight: 4096, recentEntries: 4096, maxIdleLedgers: 2 }
 
 suite("LedgerStorage.layerMemory", LedgerStorage.layerMemory)
-suite("small bounds and no recent entries", layer({ ...small, recentEntries: 0 }))
-suite("a slow backend", layer({}, slow))
+suite("small bounds", layer(small))
+suite("a slow backend and no recent entries", layer({ recentEntries: 0 }, slow))
 suite("a slow backend and small bounds", layer(small, slow))

@@ -72,7 +72,7 @@ const ledgers = ({
     run(
       inFlight,
       "deleteLedgers",
-      (refuse) => refuse(Arguments.checkLedgerIds(ledgerIds)) ?? calls.delete("deleteLedgers", [...ledgerIds])
+      (refuse) => refuse(Arguments.checkLedgerIds(ledgerIds)) ?? calls.delete("deleteLedgers", ledgerIds)
     )
 })
 

@@ -3,7 +3,7 @@
  */
 import { assert } from "@effect/vitest"
 import { LedgerStorage } from "@effect-bookie/ledger-storage"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import {
   blob,
   bytes,
@@ -94,6 +94,20 @@ export const reads = (it: It): void => {
       assert.deepStrictEqual(
         found.map((entry) => entry && pair(entry)),
         pairs(numbered("entry ", 3000)).toReversed()
+      )
+    })
+  )
+
+  it.effect("keys that are changed while they are read make no difference", () =>
+    Effect.gen(function* () {
+      const { ledgerId, storage } = yield* newLedger("a", "b")
+      const keys = [0, 1].map((entryId) => ({ ledgerId, entryId: id(entryId) }))
+      const reading = yield* Effect.forkChild(storage.readMany(keys), { startImmediately: true })
+      keys.length = 0
+      const found = yield* Fiber.join(reading)
+      assert.deepStrictEqual(
+        found.map((entry) => entry && pair(entry)),
+        ["0=a", "1=b"]
       )
     })
   )

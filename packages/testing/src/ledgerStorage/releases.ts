@@ -3,7 +3,7 @@
  */
 import { assert } from "@effect/vitest"
 import { LedgerStorage, type LedgerStorageError } from "@effect-bookie/ledger-storage"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Scope, Stream } from "effect"
 import { bytes, endOf, id, type It, numbered, type Storage, tagOf } from "./support.ts"
 
 /** A storage of its own, and what releases it. */
@@ -61,10 +61,12 @@ export const releases = (
       const { release, storage } = yield* own
       const { ledgerId } = yield* storage.createLedger()
       yield* storage.append(ledgerId, bytes("a"))
-      const seen = yield* Deferred.make<void>()
-      const tail = storage.tail(ledgerId).pipe(Stream.runForEach(() => Deferred.succeed(seen, undefined)))
+      const seen = yield* Queue.unbounded<bigint>()
+      const tail = storage.tail(ledgerId).pipe(Stream.runForEach(({ entryId }) => Queue.offer(seen, entryId)))
       const fibers = yield* Effect.all(Array.from({ length: 10 }, () => Effect.forkChild(tagOf(tail))))
-      yield* Deferred.await(seen)
+      yield* Effect.replicateEffect(Queue.take(seen), 10)
+      // Time for them to come to wait for the next entry.
+      yield* Effect.sleep("50 millis")
       yield* release
       assert.deepStrictEqual(
         yield* Effect.forEach(fibers, Fiber.join),
