@@ -149,7 +149,7 @@ describe("groups", () => {
 
   it.effect("a group of buffered appends is not synced, one with anything else is", () =>
     Effect.gen(function* () {
-      const { calls, storage } = yield* watched()
+      const { calls, storage, synced } = yield* watched()
       yield* storage.createLedger()
       const append = (durability: LedgerStorage.Durability) => storage.append(ledger(0), bytes("a"), { durability })
       calls.length = 0
@@ -161,6 +161,7 @@ describe("groups", () => {
       calls.length = 0
       yield* Effect.all([append("buffered"), storage.fence(ledger(0))], { concurrency: "unbounded" })
       assert.deepStrictEqual(calls, ["append", "sync", "commit"])
+      assert.deepStrictEqual(synced, [true, false, true, true])
     })
   )
 

@@ -34,7 +34,7 @@ const slow = (backend: Backend<void>): Backend<void> => {
       refusal: backend.log.refusal,
       append: (frames) => slowly(backend.log.append(frames)),
       sync: slowly(backend.log.sync),
-      commit: (changes, place, isSynced) => slowly(backend.log.commit(changes, place, isSynced))
+      commit: (written) => slowly(backend.log.commit(written))
     }
   }
 }

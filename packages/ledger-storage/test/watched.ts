@@ -21,6 +21,8 @@ export interface Watched {
   readonly groups: Array<Uint8Array>
   /** What was committed, by groups. */
   readonly commits: Array<ReadonlyArray<Change>>
+  /** Whether each group that was committed was synced before. */
+  readonly synced: Array<boolean>
   /** Makes the calls of a kind fail with an error, or die, until it is told otherwise. */
   readonly fail: (call: LogCall, how: "error" | "defect" | undefined) => void
   /** Why no more can be appended, if so. */
@@ -45,6 +47,7 @@ export const watched: (
   const calls: Array<LogCall> = []
   const groups: Array<Uint8Array> = []
   const commits: Array<ReadonlyArray<Change>> = []
+  const synced: Array<boolean> = []
   const gate = Latch.makeUnsafe(true)
   const call = (
     kind: LogCall,
@@ -65,9 +68,12 @@ export const watched: (
       append: (frames) =>
         Effect.tap(call("append", memory.log.append(frames)), () => Effect.sync(() => groups.push(frames.slice()))),
       sync: call("sync", memory.log.sync),
-      commit: (changes, place, isSynced) =>
-        Effect.tap(call("commit", memory.log.commit(changes, place, isSynced)), () =>
-          Effect.sync(() => commits.push(changes))
+      commit: (written) =>
+        Effect.tap(call("commit", memory.log.commit(written)), () =>
+          Effect.sync(() => {
+            commits.push(written.changes)
+            synced.push(written.isSynced)
+          })
         )
     }
   }
@@ -76,6 +82,7 @@ export const watched: (
     calls,
     groups,
     commits,
+    synced,
     fail: (kind, how) => (how === undefined ? failing.delete(kind) : failing.set(kind, how)),
     refusal: undefined,
     gate

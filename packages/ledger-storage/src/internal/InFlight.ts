@@ -64,9 +64,10 @@ export class InFlight {
     if (this.#count === 1) this.#idle.closeUnsafe()
   }
 
-  readonly #end = (): Effect.Effect<void> =>
-    Effect.sync(() => {
-      this.#count -= 1
-      if (this.#count === 0) this.#idle.openUnsafe()
-    })
+  readonly #ended: Effect.Effect<void> = Effect.sync(() => {
+    this.#count -= 1
+    if (this.#count === 0) this.#idle.openUnsafe()
+  })
+
+  readonly #end = (): Effect.Effect<void> => this.#ended
 }

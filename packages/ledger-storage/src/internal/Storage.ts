@@ -42,7 +42,8 @@ const open = Effect.fnUntraced(function* <Place>(backend: Backend<Place>, settin
   const recent = new RecentEntries(settings.recentEntries)
   const ledgers = new OpenLedgers(backend.ledger, settings.maxIdleLedgers)
   const calls = new Calls(name, settings.maxBytesInFlight, counts)
-  const onCommitted = (changes: ReadonlyArray<Change>) => changes.forEach((change) => remember(recent, change))
+  const onCommitted = (changes: ReadonlyArray<Change>, frames: Uint8Array) =>
+    changes.forEach((change) => remember(recent, change, frames))
   yield* Lifecycle.scoped("ledger-storage", Effect.void, Effect.void)
   yield* Writer.run({ storage: name, calls, ledgerIds, ledgers, log, counts, onCommitted })
   yield* Effect.addFinalizer(() =>
@@ -58,7 +59,7 @@ const open = Effect.fnUntraced(function* <Place>(backend: Backend<Place>, settin
 })
 
 /** Keeps what was appended for readers at the tail, and forgets what was deleted. */
-const remember = (recent: RecentEntries, change: Change): void => {
-  if (change._tag === "Appended") recent.add(change.ledgerId, change.from, change.frames)
+const remember = (recent: RecentEntries, change: Change, frames: Uint8Array): void => {
+  if (change._tag === "Appended") recent.add(change.ledgerId, change.from, frames.subarray(change.start, change.end))
   if (change._tag === "Deleted") change.ledgerIds.forEach((ledgerId) => recent.forget(ledgerId))
 }

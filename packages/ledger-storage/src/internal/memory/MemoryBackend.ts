@@ -31,7 +31,7 @@ export const make = (): Backend<void> => {
       refusal: () => undefined,
       append: () => Effect.void,
       sync: Effect.void,
-      commit: (changes) => Effect.sync(() => changes.forEach((change) => apply(ledgers, change)))
+      commit: ({ changes, frames }) => Effect.sync(() => changes.forEach((change) => apply(ledgers, change, frames)))
     },
     ledger: (ledgerId) => Effect.sync(() => infoOf(ledgers.get(ledgerId))),
     ledgers: Stream.suspend(() =>
@@ -64,13 +64,13 @@ interface Ledger {
   fenced: boolean
 }
 
-const apply = (ledgers: Map<LedgerId.LedgerId, Ledger>, change: Change): void => {
+const apply = (ledgers: Map<LedgerId.LedgerId, Ledger>, change: Change, frames: Uint8Array): void => {
   switch (change._tag) {
     case "Created":
       ledgers.set(change.info.ledgerId, { created: change.info, bodies: [], length: 0n, fenced: false })
       return
     case "Appended":
-      return append(presentIn(ledgers, change.ledgerId), change)
+      return append(presentIn(ledgers, change.ledgerId), change, frames)
     case "Fenced":
       presentIn(ledgers, change.ledgerId).fenced = true
       return
@@ -80,9 +80,9 @@ const apply = (ledgers: Map<LedgerId.LedgerId, Ledger>, change: Change): void =>
   }
 }
 
-const append = (ledger: Ledger, { frames }: Appended): void => {
+const append = (ledger: Ledger, { end, start }: Appended, frames: Uint8Array): void => {
   const view = new DataView(frames.buffer, frames.byteOffset, frames.length)
-  for (let offset = 0; offset < frames.length;) {
+  for (let offset = start; offset < end;) {
     const size = EntryFrame.frameSizeAt(view, offset)
     ledger.bodies.push(frames.slice(offset + EntryFrame.sizeFieldSize, offset + size))
     ledger.length += BigInt(size - EntryFrame.headerSize)

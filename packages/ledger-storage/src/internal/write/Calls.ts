@@ -139,6 +139,7 @@ export class Calls {
 
 /** Cuts payloads, in their order, so that no part has more bytes than that, or more frames than a group. */
 const cut = (payloads: ReadonlyArray<Uint8Array>, maxBytes: number): ReadonlyArray<ReadonlyArray<Uint8Array>> => {
+  if (payloads.length === 1) return [[...payloads]]
   const parts: Array<Array<Uint8Array>> = []
   let size = Infinity
   for (const payload of payloads) {

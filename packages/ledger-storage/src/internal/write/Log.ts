@@ -25,25 +25,36 @@ export interface Log<Place> {
   /** Brings to disk what has been appended. */
   readonly sync: Answer<void>
   /**
-   * Makes what the changes say visible to readers, all of it or nothing, and at a place for good. If it fails, it is
-   * called again for the same changes before anything else is appended.
+   * Makes what a group changes visible to readers, all of it or nothing. If it fails, it is called again for the same
+   * group before anything else is appended.
    */
-  readonly commit: (changes: ReadonlyArray<Change>, place: Place, isSynced: boolean) => Answer<void>
+  readonly commit: (written: Written<Place>) => Answer<void>
 }
 
-/** What a group changes, in order. */
+/** A group that has been appended. */
+export interface Written<Place> {
+  /** What it changes, in order. */
+  readonly changes: ReadonlyArray<Change>
+  readonly frames: Uint8Array
+  /** Where in the log its frames are. */
+  readonly place: Place
+  /** Whether it has been synced since. */
+  readonly isSynced: boolean
+}
+
+/** What a group changes. */
 export type Change = Appended | Created | Fenced | Deleted
 
-/** Entries were appended to a ledger. */
+/** Consecutive entries were appended to a ledger, whose frames stand one after another in those of the group. */
 export interface Appended {
   readonly _tag: "Appended"
   readonly ledgerId: LedgerId.LedgerId
   readonly from: EntryId.EntryId
   readonly to: EntryId.EntryId
-  /** Their frames, one after another, are these bytes... */
-  readonly frames: Uint8Array
-  /** ...which begin here in the frames of the group. */
-  readonly offset: number
+  /** Where their frames begin in those of the group. */
+  readonly start: number
+  /** Where they end. */
+  readonly end: number
 }
 
 /** A ledger was created. */

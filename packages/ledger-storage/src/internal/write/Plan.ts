@@ -19,7 +19,7 @@ import type { LedgerIds } from "../LedgerIds.ts"
 import { OpenLedger } from "../OpenLedger.ts"
 import type { Failure } from "./Call.ts"
 import type { Group, Placed } from "./Group.ts"
-import type { Change } from "./Log.ts"
+import type { Appended, Change } from "./Log.ts"
 import type { Append, Create, Delete, Fence, Request } from "./Request.ts"
 
 type Error = LedgerStorageError.LedgerStorageError
@@ -117,14 +117,7 @@ export class Plan {
     const start = this.#moveUp(placed)
     this.#fillIn(start, ledgerId, from, length)
     this.#change(ledger, { lastEntryId: last, length: length + BigInt(request.length) })
-    this.changes.push({
-      _tag: "Appended",
-      ledgerId,
-      from,
-      to: last,
-      frames: this.#group.bytes.subarray(start, this.#end),
-      offset: start
-    })
+    this.#addAppended({ _tag: "Appended", ledgerId, from, to: last, start, end: this.#end })
     if (request.durability === "sync") this.needsSync = true
     this.#accept(request, () => request.call.succeed({ from, to: last }))
   }
@@ -222,6 +215,16 @@ export class Plan {
   #change(ledger: OpenLedger, change: Partial<OpenLedger["next"]>): void {
     ledger.plan({ ...ledger.next, ...change })
     this.touched.add(ledger)
+  }
+
+  /** Appends to one ledger that come one after another are one change. */
+  #addAppended(appended: Appended): void {
+    const before = this.changes.at(-1)
+    if (before?._tag === "Appended" && before.ledgerId === appended.ledgerId) {
+      this.changes[this.changes.length - 1] = { ...appended, from: before.from, start: before.start }
+    } else {
+      this.changes.push(appended)
+    }
   }
 
   /** Moves the frames of a request up to the others, if one before it was refused. Answers where they begin. */

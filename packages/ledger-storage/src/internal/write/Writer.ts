@@ -42,7 +42,7 @@ export interface Parts<Place> {
   readonly log: Log<Place>
   readonly counts: Counts
   /** Is told of what has been committed, before anyone is answered. */
-  readonly onCommitted: (changes: ReadonlyArray<Change>) => void
+  readonly onCommitted: (changes: ReadonlyArray<Change>, frames: Uint8Array) => void
 }
 
 /** Runs a writer until the scope closes. */
@@ -163,7 +163,8 @@ class Writer<Place> {
         if (Exit.isFailure(synced)) return this.#remember(synced.cause)
         unfinished.isSynced = true
       }
-      const commit = Effect.suspend(() => log.commit(plan.changes, place, unfinished.isSynced))
+      const { changes, frames } = plan
+      const commit = Effect.suspend(() => log.commit({ changes, frames, place, isSynced: unfinished.isSynced }))
       const committed = yield* Effect.exit(timed(counts.commits, commit))
       if (Exit.isFailure(committed)) return this.#remember(committed.cause)
       this.#unfinished = undefined
@@ -187,9 +188,9 @@ class Writer<Place> {
       if (change._tag !== "Appended") continue
       const entries = Number(change.to - change.from) + 1
       counts.appendedEntries += entries
-      counts.appendedBytes += change.frames.length - entries * EntryFrame.headerSize
+      counts.appendedBytes += change.end - change.start - entries * EntryFrame.headerSize
     }
-    onCommitted(plan.changes)
+    onCommitted(plan.changes, plan.frames)
   }
 
   /** Lets go of what the work has held. */
