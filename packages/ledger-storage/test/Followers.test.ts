@@ -10,7 +10,7 @@ describe("Followers", () => {
     Effect.gen(function* () {
       const followers = new Followers()
       let woken = 0
-      const waiting = Effect.tap(followers.wait, () => Effect.sync(() => (woken += 1)))
+      const waiting = Effect.tap(followers.waitAfter(0), () => Effect.sync(() => (woken += 1)))
       const fibers = yield* Effect.all(
         Array.from({ length: 3 }, () => Effect.forkChild(waiting, { startImmediately: true }))
       )
@@ -31,7 +31,7 @@ describe("Followers", () => {
       const fiber = yield* Effect.forkChild(
         Effect.gen(function* () {
           while (true) {
-            yield* followers.wait
+            yield* followers.waitAfter(followers.wakes)
             woken += 1
           }
         }),
@@ -46,10 +46,20 @@ describe("Followers", () => {
     })
   )
 
+  it.effect("one that looked before it was woken, and comes to wait after that, does not wait", () =>
+    Effect.gen(function* () {
+      const followers = new Followers()
+      const { wakes } = followers
+      followers.wake()
+      yield* followers.waitAfter(wakes)
+      assert.strictEqual(followers.waiting, 0)
+    })
+  )
+
   it.effect("one that is interrupted waits no more", () =>
     Effect.gen(function* () {
       const followers = new Followers()
-      const fiber = yield* Effect.forkChild(followers.wait, { startImmediately: true })
+      const fiber = yield* Effect.forkChild(followers.waitAfter(0), { startImmediately: true })
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(followers.waiting, 0)
     })

@@ -30,10 +30,16 @@ export class InFlight {
 
   /** Runs an operation, which is waited for until it ends or its fiber is interrupted. */
   run<A, E, R>(operation: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Error, R> {
-    return Effect.suspend((): Effect.Effect<A, E | Error, R> => {
-      if (this.#closed) return Effect.fail(this.closedError(operation))
-      this.#begin()
-      return Effect.onExit(effect, this.#end)
+    return Effect.suspend(() => {
+      // A fiber may be interrupted between any two of its steps: so it counts from within what ends the count.
+      let counts = false
+      const counted = Effect.suspend((): Effect.Effect<A, E | Error, R> => {
+        if (this.#closed) return Effect.fail(this.closedError(operation))
+        this.#begin()
+        counts = true
+        return effect
+      })
+      return Effect.onExit(counted, () => (counts ? this.#end : Effect.void))
     })
   }
 
@@ -64,10 +70,8 @@ export class InFlight {
     if (this.#count === 1) this.#idle.closeUnsafe()
   }
 
-  readonly #ended: Effect.Effect<void> = Effect.sync(() => {
+  readonly #end: Effect.Effect<void> = Effect.sync(() => {
     this.#count -= 1
     if (this.#count === 0) this.#idle.openUnsafe()
   })
-
-  readonly #end = (): Effect.Effect<void> => this.#ended
 }

@@ -48,7 +48,10 @@ export class OpenLedgers {
     return slot.ledger
   }
 
-  /** Holds a ledger until it is released, and looks it up first if need be; `undefined` if there is none. */
+  /**
+   * Holds a ledger until it is released, and looks it up first if need be; `undefined` if there is none. To be run where
+   * no interruption can come between it and what sees to the release.
+   */
   acquire(ledgerId: LedgerId.LedgerId): Effect.Effect<OpenLedger | undefined, LedgerStorageError> {
     return Effect.suspend(() => {
       const held = this.hold(ledgerId)

@@ -9,24 +9,34 @@ import * as Effect from "effect/Effect"
 /** The followers of a ledger that wait. */
 export class Followers {
   #waiting = new Set<() => void>()
+  #wakes = 0
 
   /** How many wait. */
   get waiting(): number {
     return this.#waiting.size
   }
 
+  /** How many times they were woken: to be read before one looks for something new. */
+  get wakes(): number {
+    return this.#wakes
+  }
+
   /**
-   * Waits until the next `wake`. Whoever waits looks for something new first, in the same step: what comes in between
-   * would be missed.
+   * Waits until they are woken again, which may have been since `wakes` was read: a fiber may be made to give way between
+   * its look and its wait.
    */
-  readonly wait: Effect.Effect<void> = Effect.callback((resume) => {
-    const wake = () => resume(Effect.void)
-    this.#waiting.add(wake)
-    return Effect.sync(() => this.#waiting.delete(wake))
-  })
+  waitAfter(wakes: number): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const wake = () => resume(Effect.void)
+      if (this.#wakes !== wakes) return wake()
+      this.#waiting.add(wake)
+      return Effect.sync(() => this.#waiting.delete(wake))
+    })
+  }
 
   /** Wakes all who wait. */
   wake(): void {
+    this.#wakes += 1
     if (this.#waiting.size === 0) return
     const woken = this.#waiting
     this.#waiting = new Set()

@@ -132,6 +132,7 @@ export class Reader {
       return entries
     }
     const loop = (): EntryPull => {
+      const { wakes } = ledger.followers
       const problem = this.#problemOf(operation, ledger)
       if (problem !== undefined) return Effect.fail(problem)
       if (stored !== undefined) {
@@ -143,7 +144,9 @@ export class Reader {
       const { fenced, lastEntryId } = ledger.acknowledged
       if (next > to) return Cause.done()
       if (next > lastEntryId) {
-        return operation === "entries" || fenced ? Cause.done() : Effect.flatMap(ledger.followers.wait, loop)
+        return operation === "entries" || fenced
+          ? Cause.done()
+          : Effect.flatMap(ledger.followers.waitAfter(wakes), loop)
       }
       const upTo = lower(to, lastEntryId)
       const entries = recent.read(ledger.ledgerId, next, upTo, maxChunk)
@@ -207,10 +210,11 @@ export class Reader {
     return Effect.forEach(
       new Set(absent.map(({ ledgerId }) => ledgerId)),
       (ledgerId) =>
-        Effect.flatMap(ledgers.acquire(ledgerId), (ledger) => {
-          if (ledger === undefined) return Effect.fail(this.#noLedger(operation, ledgerId))
-          return Effect.sync(() => ledgers.release(ledger))
-        }),
+        Effect.acquireUseRelease(
+          ledgers.acquire(ledgerId),
+          (ledger) => (ledger === undefined ? Effect.fail(this.#noLedger(operation, ledgerId)) : Effect.void),
+          (ledger) => Effect.sync(() => ledger !== undefined && ledgers.release(ledger))
+        ),
       { discard: true }
     )
   }
