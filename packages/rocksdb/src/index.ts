@@ -3,8 +3,6 @@
  */
 export * as Engine from "./Engine.ts"
 export * as LevelEngine from "./LevelEngine.ts"
-export * as Lifecycle from "./Lifecycle.ts"
-export * as MetricSeries from "./MetricSeries.ts"
 export * as NativeEngine from "./NativeEngine.ts"
 export * as PropertyGauge from "./PropertyGauge.ts"
 export * as RocksDB from "./RocksDB.ts"
