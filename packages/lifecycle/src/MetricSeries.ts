@@ -60,6 +60,33 @@ export const scoped = (name: string, series: ReadonlyArray<Series>): Effect.Effe
   )
 }
 
+/** What a series says of itself, and what tells it from others of its name. */
+export interface Options {
+  readonly description: string
+  readonly attributes: { readonly [name: string]: string }
+}
+
+/** Registers a gauge for the scope, whose value is read at each scrape. */
+export const gauge = (
+  name: string,
+  { attributes, description }: Options,
+  get: () => number
+): Effect.Effect<void, never, Scope.Scope> =>
+  scoped(name, [make(Metric.gauge(name, { attributes, description }), () => ({ value: get() }))])
+
+/** Registers a counter for the scope: `get` answers how many there have been. */
+export const counter = (
+  name: string,
+  { attributes, description }: Options,
+  get: () => number
+): Effect.Effect<void, never, Scope.Scope> =>
+  scoped(name, [
+    make(Metric.counter(name, { attributes, description, incremental: true }), () => ({
+      count: get(),
+      incremental: true
+    }))
+  ])
+
 /** Never throws once it has answered for the first time. */
 const safe = <State>(get: () => State, warn: (cause: unknown) => void): (() => State) => {
   let last = get()
