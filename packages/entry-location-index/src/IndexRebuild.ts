@@ -26,7 +26,8 @@
  * ```
  */
 import { EntryLog, type EntryLogError, type LedgerId } from "@effect-bookie/entry-log"
-import { type Engine, Lifecycle, NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { Lifecycle } from "@effect-bookie/lifecycle"
+import { type Engine, NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import type * as ByteSize from "effect/ByteSize"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

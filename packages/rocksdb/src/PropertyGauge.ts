@@ -18,7 +18,7 @@ import * as Arguments from "./internal/arguments.ts"
 import { describe } from "./internal/describe.ts"
 import * as Durations from "./internal/durations.ts"
 import { Refusal, take } from "./internal/refusal.ts"
-import * as MetricSeries from "./MetricSeries.ts"
+import * as MetricSeries from "@effect-bookie/lifecycle/MetricSeries"
 import { RocksDB } from "./RocksDB.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
