@@ -181,6 +181,10 @@ const misuses: ReadonlyArray<
       null: null,
       "a symbol": Symbol("name"),
       "a text with a NUL": "rocksdb.stats\0",
+      // RocksDB makes an int of it that is below 0, and reads what is there.
+      "a level above 2^31-1": "rocksdb.num-files-at-level2147483648",
+      "a level above 2^32-1": "rocksdb.num-files-at-level4294967295",
+      "a level of many digits": `rocksdb.num-files-at-level${"9".repeat(400)}`,
       "a revoked proxy": revoked()
     }
   ]

@@ -56,9 +56,15 @@ export const durability = (options: unknown, otherwise: Durability): Durability 
 
 /** Takes the name of a property. */
 export const property = (name: unknown): string => {
-  if (typeof name === "string" && !name.includes("\0")) return name
-  throw new Refusal(`the name of a property must be a string without a NUL character, not ${describe(name)}`)
+  if (typeof name !== "string" || name.includes("\0")) {
+    throw new Refusal(`the name of a property must be a string without a NUL character, not ${describe(name)}`)
+  }
+  if (Number(/(?<!\d)\d*$/.exec(name)?.[0]) <= maxLevel) return name
+  throw new Refusal(`the level at the end of a property's name must be from 0 to 2^31-1, not as in ${describe(name)}`)
 }
+
+/** RocksDB makes an int of the level, and of more a negative one, for which it reads memory that is none of a level's. */
+const maxLevel = 0x7fff_ffff
 
 /** Takes the bounds of a range. */
 export const range = (input: unknown): Range => {
