@@ -114,6 +114,7 @@ const settingsOf = (property: string, options: Options = {}, sampleInterval: Dur
   Arguments.record(options, "options")
   const { description = `RocksDB property ${property}`, interval, name = metricName(property) } = options
   if (typeof name !== "string" || name === "") throw new Refusal(`name must be a text, not ${describe(name)}`)
+  if (typeof description !== "string") throw new Refusal(`description must be a text, not ${describe(description)}`)
   return {
     name,
     description,
