@@ -5,7 +5,7 @@
 import { defineConfig } from "vitest/config"
 import { levelProjects } from "./packages/rocksdb/test/levelProject.ts"
 
-const packages = ["rocksdb", "entry-log", "entry-location-index", "demo", "bench"]
+const packages = ["rocksdb", "entry-log", "entry-location-index", "persistence", "demo", "bench"]
 
 export default defineConfig({
   test: {

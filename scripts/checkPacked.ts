@@ -8,7 +8,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 
 const repository = Path.resolve(import.meta.dirname, "..")
-const packages = ["rocksdb", "entry-log", "entry-location-index"]
+const packages = ["rocksdb", "entry-log", "entry-location-index", "persistence"]
 
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-bookie-packed-"))
 

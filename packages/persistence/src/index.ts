@@ -1,0 +1,4 @@
+/**
+ * Effect's own storage contracts on RocksDB.
+ */
+export * as RocksDBKeyValueStore from "./RocksDBKeyValueStore.ts"
