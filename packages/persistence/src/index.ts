@@ -2,3 +2,4 @@
  * Effect's own storage contracts on RocksDB.
  */
 export * as RocksDBKeyValueStore from "./RocksDBKeyValueStore.ts"
+export * as RocksDBPersistence from "./RocksDBPersistence.ts"

@@ -18,6 +18,9 @@ export { bytes } from "../../rocksdb/test/support/bytes.ts"
 export const probed = (path: string, probe: Probe): Layer.Layer<RocksDB.RocksDB, RocksDBError.RocksDBError> =>
   Layer.effect(RocksDB.RocksDB, probe.open({ path })).pipe(Layer.provide(NativeEngine.layer))
 
+/** How many calls of a kind have begun. */
+export const begun = (probe: Probe, call: string): number => probe.log.filter((line) => line === `begin ${call}`).length
+
 /** The keys that a database holds. */
 export const keysOf = (database: RocksDB.RocksDB["Service"]) =>
   Effect.map(Stream.runCollect(database.stream(undefined, { keysOnly: true })), (entries) =>
