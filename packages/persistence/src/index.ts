@@ -3,3 +3,4 @@
  */
 export * as RocksDBKeyValueStore from "./RocksDBKeyValueStore.ts"
 export * as RocksDBPersistence from "./RocksDBPersistence.ts"
+export * as RocksDBPersistedQueue from "./RocksDBPersistedQueue.ts"

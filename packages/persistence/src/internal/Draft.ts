@@ -12,6 +12,8 @@ export interface View {
   readonly put: (key: Uint8Array, value: Uint8Array) => void
   readonly remove: (key: Uint8Array) => void
   readonly removeRange: (range: KeyRange) => void
+  /** Is called once the writes are on disk, and not at all if they fail. */
+  readonly afterWritten: (listener: () => void) => void
   /** Whether the writes are collected to be done again later, and may be given up. */
   readonly isProvisional: boolean
   /** The keys of a range that hold writes which the database may not have yet. */
@@ -73,6 +75,7 @@ export class Draft implements View, Source {
   #ranges: Array<NameRange> = []
   readonly #source: Source
   readonly isProvisional: boolean
+  readonly listeners: Array<() => void> = []
 
   constructor(source: Source, isProvisional = false) {
     this.#source = source
@@ -112,6 +115,8 @@ export class Draft implements View, Source {
   remove = (key: Uint8Array): void => this.#apply({ type: "remove", key: check(key) })
 
   removeRange = ({ gte, lt }: KeyRange): void => this.#apply({ type: "removeRange", gte, lt })
+
+  afterWritten = (listener: () => void): void => void this.listeners.push(listener)
 
   unwritten = (range: KeyRange): ReadonlyArray<Uint8Array> => {
     const names = new Set<string>()

@@ -276,6 +276,7 @@ export class Transactions implements Source {
     // A read under way may have passed the database before this batch did.
     if (this.#isLoading) this.#done.push(batch)
     else this.#forget(batch)
+    for (const listener of batch.listeners) listener()
     Deferred.doneUnsafe(batch.done, exit)
   }
 
@@ -337,6 +338,7 @@ let batches = 0
 class Batch {
   readonly number: number
   readonly operations: Array<RocksDB.Operation> = []
+  readonly listeners: Array<() => void> = []
   readonly done = Deferred.makeUnsafe<void, RocksDBError.RocksDBError>()
   bytes = 0
   durability: RocksDB.Durability | undefined = "buffered"
@@ -353,6 +355,7 @@ class Batch {
       this.operations.push(operation)
       this.bytes += sizeOf(operation)
     }
+    this.listeners.push(...draft.listeners)
     if (this.durability !== "sync" && durability !== "buffered") this.durability = durability
   }
 }
