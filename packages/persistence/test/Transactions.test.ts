@@ -185,7 +185,8 @@ describe("a batch that fails", () => {
       let told = 0
       transactions.onRollback(() => (told += 1))
       const release = engine.hold(() => true)
-      engine.refuse(1, "IO error: While pwrite: Input/output error")
+      // Twice: a database tries a write anew that the operating system has refused once.
+      engine.refuse(2, "IO error: While pwrite: Input/output error")
       const first = yield* Effect.forkChild(transactions.run("add", increment))
       yield* until(() => engine.held === 1)
       const second = yield* Effect.forkChild(transactions.run("add", increment))
