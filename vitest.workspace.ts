@@ -1,11 +1,21 @@
 /**
- * Every test of the repository: one project a package, and one for the tests
- * that need a Node that loads the Level engine.
+ * Every test of the repository: one project a package, one for the tests that
+ * need a Node that loads the Level engine, and one for those that run in a realm
+ * of their own, where bytes and errors of Node are no `instanceof` anything.
  */
 import { defineConfig } from "vitest/config"
 import { levelProjects } from "./packages/rocksdb/test/levelProject.ts"
 
-const packages = ["rocksdb", "entry-log", "entry-location-index", "ledger-storage", "demo", "bench"]
+const packages = [
+  "lifecycle",
+  "rocksdb",
+  "entry-log",
+  "entry-location-index",
+  "ledger-storage",
+  "persistence",
+  "demo",
+  "bench"
+]
 
 export default defineConfig({
   test: {
@@ -20,6 +30,16 @@ export default defineConfig({
           hookTimeout: 60_000
         }
       })),
+      {
+        test: {
+          name: "vm",
+          root: "packages",
+          include: ["*/test/**/*.vm.ts"],
+          pool: "vmThreads" as const,
+          testTimeout: 60_000,
+          hookTimeout: 60_000
+        }
+      },
       ...levelProjects()
     ]
   }

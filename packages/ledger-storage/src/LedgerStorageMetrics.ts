@@ -23,7 +23,7 @@
  * `bookie_read_entries_total` has a series for each `source`: `recent`, the entries that came last and are in memory, and
  * `stored`.
  */
-import * as MetricSeries from "@effect-bookie/rocksdb/MetricSeries"
+import * as MetricSeries from "@effect-bookie/lifecycle/MetricSeries"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"

@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { LedgerStorage, LedgerStorageMetrics } from "@effect-bookie/ledger-storage"
-import * as Lifecycle from "@effect-bookie/rocksdb/Lifecycle"
+import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import { Effect, Exit, Fiber, Layer, Metric, Scope } from "effect"
 import { bytes, ledger, tagOf } from "./support.ts"
 import { watched } from "./watched.ts"

@@ -14,11 +14,17 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type Binding from "rocksdb"
+import { existsSync } from "node:fs"
 import * as Engine from "./Engine.ts"
 import * as Arguments from "./internal/arguments.ts"
 import * as levelBinding from "./internal/levelBinding.ts"
+import { LevelFlush } from "./internal/LevelFlush.ts"
+import * as LevelPath from "./internal/levelPath.ts"
 import { LevelRecovery } from "./internal/LevelRecovery.ts"
 import { LevelWriter, toBuffer } from "./internal/LevelWriter.ts"
+import * as LogRecords from "./internal/logRecords.ts"
+import * as Thrown from "./internal/thrown.ts"
+import { unavailable } from "./internal/unavailable.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
@@ -28,23 +34,18 @@ export const name = "rocksdb"
 /** Provides `rocksdb` as the engine, or says what to do where it does not load. */
 export const layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = Layer.effect(
   Engine.Engine,
-  Effect.tryPromise({ try: () => levelBinding.load(), catch: (cause) => unavailable(cause) }).pipe(
-    Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) }))
-  )
+  Effect.tryPromise({
+    try: () => levelBinding.load(),
+    catch: (cause) =>
+      unavailable(
+        name,
+        Thrown.messageOf(cause),
+        `Install it and compile it for this Node with "npm rebuild rocksdb", or leave LevelEngine out to use the ` +
+          `default engine.`,
+        cause
+      )
+  }).pipe(Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) })))
 )
-
-const unavailable = (cause: unknown) =>
-  new RocksDBError.RocksDBError({
-    reason: new RocksDBError.EngineUnavailable({
-      operation: "load",
-      path: "",
-      cause,
-      message:
-        `load: the binding "rocksdb" cannot be loaded by Node ${process.version} at ${process.execPath} ` +
-        `(${cause instanceof Error ? cause.message : String(cause)}). Install it and compile it for this Node with ` +
-        `"npm rebuild rocksdb", or leave LevelEngine out to use the default engine.`
-    })
-  })
 
 /** The bits a key of the bloom filter that the binding always builds. */
 const bloomBitsPerKey = 10
@@ -67,24 +68,39 @@ const open = (
     }
   }
   return Effect.tryPromise({
-    try: async () => {
-      const level = new binding(options.path)
-      await answer((callback) =>
-        level.open(
-          {
-            createIfMissing: options.createIfMissing,
-            readOnly: options.readOnly,
-            writeBufferSize: options.writeBufferSize,
-            ...(options.blockCacheSize === undefined ? {} : { cacheSize: options.blockCacheSize }),
-            ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
-          },
-          callback
-        )
-      )
-      return new LevelDatabase(level, options.path)
-    },
+    try: () => openBinding(binding, options),
     catch: (cause) => RocksDBError.fromNative(cause, where)
   })
+}
+
+const openBinding = async (binding: typeof Binding, options: Engine.OpenOptions): Promise<Engine.Database> => {
+  // A log file that it cannot read this RocksDB passes over, and then removes: the binding turns paranoid_checks off.
+  if (existsSync(options.path)) await LogRecords.readThrough(options.path)
+  const level = new binding(LevelPath.of(options.path))
+  const open = (callback: (error: Error | null | undefined, value: void) => void) =>
+    level.open(
+      {
+        createIfMissing: options.createIfMissing,
+        readOnly: options.readOnly,
+        writeBufferSize: options.writeBufferSize,
+        ...(options.blockCacheSize === undefined ? {} : { cacheSize: options.blockCacheSize }),
+        ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
+      },
+      callback
+    )
+  await answer(open).catch((cause) => {
+    LevelPath.failed(options.path, cause)
+    throw cause
+  })
+  const version = async () => level.getProperty("rocksdb.current-super-version-number") || undefined
+  const wal = new WalSync(options.path, version)
+  try {
+    if (!options.readOnly) await wal.open()
+  } catch (cause) {
+    await answer((callback) => level.close(callback))
+    throw cause
+  }
+  return new LevelDatabase(level, wal, options)
 }
 
 const maxUint32 = 0xffff_ffff
@@ -93,14 +109,19 @@ const maxInt32 = 0x7fff_ffff
 
 class LevelDatabase implements Engine.Database {
   readonly #level: Binding
+  readonly #path: string
   readonly #wal: WalSync
   readonly #writer: LevelWriter
   readonly #recovery: LevelRecovery
+  readonly #flush: LevelFlush
 
-  constructor(level: Binding, path: string) {
+  constructor(level: Binding, wal: WalSync, { path, writeBufferSize }: Engine.OpenOptions) {
     this.#level = level
-    this.#wal = new WalSync(path)
-    this.#recovery = new LevelRecovery(path, (name) => Number(level.getProperty(`rocksdb.${name}`)))
+    this.#path = path
+    this.#wal = wal
+    const property = (name: string) => Number(level.getProperty(`rocksdb.${name}`))
+    this.#recovery = new LevelRecovery(path, property)
+    this.#flush = new LevelFlush(path, writeBufferSize, property, (operation) => this.#writer.write([operation], false))
     this.#writer = new LevelWriter({
       keys: (range) => keys(level, range),
       prepare: (size) => this.#recovery.prevent(size),
@@ -108,11 +129,15 @@ class LevelDatabase implements Engine.Database {
     })
   }
 
-  getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
-    answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
+  getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
+    Arguments.checkKeys(keys, this.#path)
+    return answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
+  }
 
-  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> =>
-    this.#writer.write(operations, sync)
+  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+    Arguments.checkOperations(operations, this.#path)
+    return this.#writer.write(operations, sync)
+  }
 
   cursor = (options: Engine.CursorOptions): Engine.Cursor => new LevelCursor(this.#level, options)
 
@@ -125,7 +150,7 @@ class LevelDatabase implements Engine.Database {
     const start = toBuffer(lower?.key ?? empty)
     // The binding wants both ends. Those of the live keys would leave out what was removed before and after them.
     const end = toBuffer(upper?.key ?? new Uint8Array(Arguments.maxKeyLength).fill(0xff))
-    await answer((callback) => this.#level.compactRange(start, end, callback))
+    await this.#flush.attend(answer((callback) => this.#level.compactRange(start, end, callback)))
   }
 
   syncWal = (): Promise<void> => this.#wal.sync()

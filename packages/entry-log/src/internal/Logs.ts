@@ -2,14 +2,18 @@
  * The logs of one directory, for reading: those that stand there when they are
  * asked for, also the one that is being written, up to its last whole entry.
  */
-import type { LocatedEntry, LogFile, ScanOptions } from "../EntryLog.ts"
+import { markAsUntransferable } from "node:worker_threads"
+import type { LocatedEntry, LogFile, PassedOver } from "../EntryLog.ts"
+import * as EntryLogError from "../EntryLogError.ts"
 import * as Location from "../Location.ts"
 import type { Appender } from "./Appender.ts"
+import type { ScanSettings } from "./arguments.ts"
 import type { Descriptors } from "./Descriptors.ts"
 import { list, logPath } from "./directory.ts"
 import * as Files from "./files.ts"
+import * as Format from "./format.ts"
 import { describe } from "./logFiles.ts"
-import { LogScanner, type ReadLog, readHeader, type Source, type Visitor } from "./LogScanner.ts"
+import { LogScanner, type ReadLog, type Source, type Visitor } from "./LogScanner.ts"
 import type { Settings } from "./options.ts"
 
 /** Reads the logs of one directory. */
@@ -24,35 +28,59 @@ export class Logs {
     this.#appender = appender
   }
 
-  /** Describes each log, by their ids. */
+  /** Describes each log, by their ids, but for those that are removed meanwhile. */
   async files(): Promise<ReadonlyArray<LogFile>> {
     const files: Array<LogFile> = []
     for (const id of await this.ids()) {
-      const log = this.#appender?.log
-      files.push(
-        log?.id === id
-          ? { id, size: log.size, sealed: false, ledgers: new Map(log.ledgers) }
-          : await describe(id, await this.source("logs", id))
-      )
+      const file = await this.#file(id).catch((cause: unknown) => {
+        if (EntryLogError.hasReason(cause, "NotFound")) return undefined
+        throw cause
+      })
+      if (file !== undefined) files.push(file)
     }
     return files
   }
 
-  /** The ids of the logs, ascending. */
+  /** The ids of the logs, ascending. From then on, no log is read that has been removed or replaced before. */
   async ids(): Promise<ReadonlyArray<number>> {
-    return (await list(this.#settings.directory)).logIds
+    const { logIds } = await list(this.#settings.directory)
+    await this.#descriptors.refresh()
+    return logIds
+  }
+
+  /** Where a log is. */
+  path(id: number): string {
+    return logPath(this.#settings.directory, id)
   }
 
   /** A log as it stands now. */
   async source(operation: string, id: number): Promise<Source> {
-    const { directory, maxEntrySize } = this.#settings
-    const where = { operation, path: logPath(directory, id) }
+    const { maxEntrySize } = this.#settings
+    const where = { operation, path: this.path(id) }
     const read: ReadLog = (buffer, position, enough) =>
       this.#descriptors.use(operation, id, (descriptor) => Files.read(descriptor, buffer, position, enough))
     const log = this.#appender?.log
     const size = log?.id === id ? log.size : await this.#descriptors.use(operation, id, Files.sizeOf)
-    return { read, size, header: await readHeader(read, size, where), maxEntrySize, where }
+    const bytes = Buffer.allocUnsafe(Math.min(size, Format.headerSize))
+    const header = Format.decodeHeader(bytes.subarray(0, await read(bytes, 0)))
+    // Its writer may have sealed it since the size was read: what the header says is there by now.
+    const isSealed = header._tag === "Header" && Format.isSealed(header)
+    const sizeNow = isSealed ? await this.#descriptors.use(operation, id, Files.sizeOf) : size
+    return { read, size: sizeNow, header, maxEntrySize, where }
   }
+
+  async #file(id: number): Promise<LogFile> {
+    const log = this.#appender?.log
+    return log?.id === id
+      ? { id, size: log.size, sealed: false, ledgers: new Map(log.ledgers) }
+      : describe(id, await this.source("logs", id))
+  }
+}
+
+/** What a scan has come to: entries, and what it has passed over before or behind them. */
+export interface Scanned {
+  readonly entries: ReadonlyArray<LocatedEntry>
+  readonly passedOver: ReadonlyArray<PassedOver>
 }
 
 /** A scan of the logs. */
@@ -60,52 +88,85 @@ export class Scan {
   readonly #logs: Logs
   readonly #fromLog: number
   readonly #payloads: boolean
+  readonly #salvages: boolean
   #remaining: Array<number> | undefined
-  #current: { readonly scanner: LogScanner; readonly logId: number } | undefined
+  #current: { readonly scanner: LogScanner; readonly source: Source; readonly logId: number } | undefined
+  #passedOver: Array<PassedOver> = []
   #failure: { readonly cause: unknown } | undefined
 
-  constructor(logs: Logs, { fromLog = 0, payloads = true }: ScanOptions) {
+  constructor(logs: Logs, { fromLog, payloads, salvage }: ScanSettings) {
     this.#logs = logs
     this.#fromLog = fromLog
     this.#payloads = payloads
+    this.#salvages = salvage
   }
 
   /**
    * The next entries, as many as one buffer holds; none at the end. Not called again before it has answered. What
    * comes before a failure is answered before it.
    */
-  async next(): Promise<ReadonlyArray<LocatedEntry>> {
+  async next(): Promise<Scanned> {
     const entries: Array<LocatedEntry> = []
     try {
       if (this.#failure === undefined) await this.#collectInto(entries)
     } catch (cause) {
       this.#failure = { cause }
     }
+    const passedOver = this.#passedOver
+    this.#passedOver = []
     if (this.#failure !== undefined && entries.length === 0) throw this.#failure.cause
-    return entries
+    return { entries, passedOver }
   }
 
   async #collectInto(entries: Array<LocatedEntry>): Promise<void> {
     this.#remaining ??= (await this.#logs.ids()).filter((id) => id >= this.#fromLog)
     while (entries.length === 0) {
-      this.#current ??= await this.#open(this.#remaining.shift())
-      if (this.#current === undefined) return
-      const { logId, scanner } = this.#current
-      if (!(await scanner.advance(this.#collect(logId, entries)))) this.#current = undefined
+      const logId = this.#current?.logId ?? this.#remaining[0]
+      if (logId === undefined) return
+      try {
+        this.#current ??= await this.#open(logId)
+        if (await this.#current.scanner.advance(this.#collect(logId, entries))) continue
+      } catch (cause) {
+        this.#passOverRest(logId, cause)
+      }
+      this.#current = undefined
+      this.#remaining.shift()
     }
   }
 
-  async #open(logId: number | undefined) {
-    if (logId === undefined) return undefined
-    return { logId, scanner: new LogScanner(await this.#logs.source("scan", logId), this.#payloads) }
+  async #open(logId: number) {
+    const source = await this.#logs.source("scan", logId)
+    const salvage = ({ bytes, from, why }: Omit<PassedOver, "file">): void =>
+      void this.#passedOver.push({ file: source.where.path, from, bytes, why })
+    const scanner = new LogScanner(source, {
+      payloads: this.#payloads,
+      salvage: this.#salvages ? salvage : undefined
+    })
+    return { logId, source, scanner }
+  }
+  /** Passes over what is left of a log that cannot be read, where that was asked for; else it fails. */
+  #passOverRest(logId: number, cause: unknown): void {
+    if (!this.#salvages || !isUnreadable(cause)) throw cause
+    const from = this.#current?.scanner.position ?? 0
+    const { message } = EntryLogError.fromSystem(cause, { operation: "scan", path: this.#logs.path(logId) })
+    const bytes = Math.max(0, (this.#current?.source.size ?? 0) - from)
+    this.#passedOver.push({ file: this.#logs.path(logId), from, bytes, why: message })
   }
 
   #collect(logId: number, entries: Array<LocatedEntry>): Visitor {
     return (ledgerId, entryId, position, _size, bytes, start, end) => {
+      // The entries of one buffer share it, so that who transfers one of them would take the others away.
+      if (entries.length === 0) markAsUntransferable(bytes.buffer)
       const payload = start === end ? empty : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
       entries.push({ ledgerId, entryId, location: Location.fromLog(logId, position), payload })
     }
   }
 }
 
+/** Whether trying again would read no more: the disk is broken, or the log is not to be had. */
+const isUnreadable = (cause: unknown): boolean =>
+  ["EIO", "EACCES", "EPERM", "ELOOP"].some((code) => EntryLogError.hasCode(cause, code)) ||
+  EntryLogError.fromSystem(cause, { operation: "scan", path: "" }).reason._tag === "NotFound"
+
 const empty = new Uint8Array(0)
+markAsUntransferable(empty.buffer)

@@ -1,15 +1,16 @@
 /**
  * The names in a directory of entry logs, and what is promised about them.
  *
- * - A log is named by its id in lower-case hexadecimal without leading zeros,
- *   then `.log`. Everything else is left alone and not read.
+ * - A log is a file that is named by its id in lower-case hexadecimal without
+ *   leading zeros, then `.log`; or a symbolic link to one. A link that leads
+ *   nowhere counts, since a log may be missing there. Everything else is left
+ *   alone and never opened.
  * - `lastId` holds the id of the newest log, in hexadecimal, and a newline. It
  *   is replaced whole, before that log is created.
  * - The next id is above `lastId` and above every id that a name begins with,
  *   also that of a log which is being compacted.
- * - `entry-log.lock` is locked by the one writer, and stays.
  */
-import { tryLock } from "fs-native-extensions"
+import type { Dirent } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as EntryLogError from "../EntryLogError.ts"
@@ -26,7 +27,7 @@ export const logName = (logId: number): string => `${logId.toString(16)}.log`
 export interface Listing {
   /** The ids of the logs, ascending. */
   readonly logIds: ReadonlyArray<number>
-  /** Files that end like a log and are not named like one. */
+  /** What ends like a log, and is not named like one or is no file. */
   readonly foreign: ReadonlyArray<string>
   /** The highest id that any name begins with, or -1. */
   readonly highestId: number
@@ -37,14 +38,21 @@ export const list = async (directory: string): Promise<Listing> => {
   const logIds: Array<number> = []
   const foreign: Array<string> = []
   let highestId = -1
-  for (const name of await Fs.readdir(directory)) {
+  for (const entry of await Fs.readdir(directory, { withFileTypes: true })) {
+    const { name } = entry
     const id = idOf(name)
     if (id !== undefined) highestId = Math.max(highestId, id)
     if (!name.endsWith(".log")) continue
-    if (id !== undefined && name === logName(id)) logIds.push(id)
+    if (id !== undefined && name === logName(id) && (await mayBeLog(directory, entry))) logIds.push(id)
     else foreign.push(name)
   }
   return { logIds: logIds.toSorted((left, right) => left - right), foreign, highestId }
+}
+
+const mayBeLog = async (directory: string, entry: Dirent): Promise<boolean> => {
+  if (!entry.isSymbolicLink()) return entry.isFile()
+  const target = await Fs.stat(Path.join(directory, entry.name)).catch(() => undefined)
+  return target?.isFile() !== false
 }
 
 /** Checks that the directory is there. */
@@ -59,26 +67,23 @@ export const find = async (directory: string): Promise<void> => {
 }
 
 /**
- * Creates the directory and what is missing above it, so that a power loss does not take it away again. Its own name is
- * brought to disk in any case: the one that created it may have been killed before it could.
+ * Creates the directory and what is missing above it, so that a power loss does not take it away again, or nothing. Its
+ * own name is brought to disk in any case: the one that created it may have been killed before it could.
  */
 export const create = async (directory: string): Promise<void> => {
-  const first = (await Fs.mkdir(directory, { recursive: true })) ?? directory
-  for (let created = directory; created.length >= first.length; created = Path.dirname(created)) {
-    await Files.syncDirectory(Path.dirname(created))
+  const first = await Fs.mkdir(directory, { recursive: true })
+  try {
+    for (const path of upTo(first ?? directory, directory)) await Files.syncDirectory(Path.dirname(path))
+  } catch (cause) {
+    // The next one to open it would take those above it for directories that are on disk already.
+    if (first !== undefined) for (const path of upTo(first, directory)) await Fs.rmdir(path).catch(() => {})
+    throw cause
   }
 }
 
-/** Makes the caller the one writer until it closes the descriptor that this answers, or fails with `Locked`. */
-export const lock = async (directory: string): Promise<number> => {
-  const descriptor = await Files.open(Path.join(directory, "entry-log.lock"), "a+")
-  try {
-    if (tryLock(descriptor)) return descriptor
-    throw EntryLogError.locked({ operation: "open", path: directory })
-  } catch (cause) {
-    await Files.close(descriptor)
-    throw cause
-  }
+/** A directory, and those above it up to the first one, in this order. */
+function* upTo(first: string, directory: string): Generator<string> {
+  for (let path = directory; path.length >= first.length; path = Path.dirname(path)) yield path
 }
 
 /** The id that the next log is to have. */

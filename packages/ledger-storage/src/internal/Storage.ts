@@ -6,7 +6,7 @@
  * has been written. Each step follows the one before it also where the scope
  * around them runs its finalizers at once.
  */
-import * as Lifecycle from "@effect-bookie/rocksdb/Lifecycle"
+import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"

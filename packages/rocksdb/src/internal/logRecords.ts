@@ -12,6 +12,7 @@
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as RocksDBError from "../RocksDBError.ts"
+import * as Thrown from "./thrown.ts"
 
 /** Rejects with `Corruption` if a log file of the directory has such a record. */
 export const check = async (directory: string): Promise<void> => {
@@ -29,6 +30,11 @@ export const check = async (directory: string): Promise<void> => {
       })
     })
   }
+}
+
+/** Reads the same files, and rejects with what the operating system says if it cannot. */
+export const readThrough = async (directory: string): Promise<void> => {
+  for (const name of await logFiles(directory)) await find(Path.join(directory, name))
 }
 
 /** The write-ahead logs, and the MANIFEST that is in use. */
@@ -72,7 +78,7 @@ const openIfThere = async (path: string): Promise<Fs.FileHandle | undefined> => 
   try {
     return await Fs.open(path, "r")
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    if (Thrown.codeOf(cause) === "ENOENT") return undefined
     throw cause
   }
 }

@@ -7,6 +7,8 @@ import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import type * as Engine from "../Engine.ts"
+import * as HeldBack from "./heldBack.ts"
+import * as Thrown from "./thrown.ts"
 
 /** What there is on the file system of a directory, in bytes. One that does not tell how large it is has no end. */
 export const at = async (path: string): Promise<number> => {
@@ -32,7 +34,7 @@ export const sizeOfFiles = async (
 /** RocksDB removes files meanwhile. */
 export const statIfThere = (file: string): Promise<Stats | undefined> =>
   Fs.stat(file).catch((cause) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    if (Thrown.codeOf(cause) === "ENOENT") return undefined
     throw cause
   })
 
@@ -60,17 +62,8 @@ export const recordSize = (key: Uint8Array, value: Uint8Array | undefined): numb
 export const noSpace = (what: string): Error =>
   Object.assign(new Error(`no space left on device for ${what}`), { code: "ENOSPC" })
 
-/** The same for what was refused before RocksDB saw it, which works on as if nothing had been. */
-export const refusal = (what: string): Error => {
-  const error = noSpace(what)
-  refusals.add(error)
-  return error
-}
-
-/** Whether it is a {@link refusal}. */
-export const isRefusal = (cause: unknown): boolean => cause instanceof Error && refusals.has(cause)
-
-const refusals = new WeakSet<Error>()
+/** The same for what was refused before RocksDB saw it. */
+export const refusal = (what: string): Error => HeldBack.of(noSpace(what))
 
 /** The lengths of a key and of a value, and what kind of record it is; in bytes, and not less. */
 const recordOverhead = 16

@@ -1,0 +1,29 @@
+/**
+ * Refuses arguments and options: what is thrown while they are read becomes one
+ * `InvalidArgument`, also what a getter or a proxy of the caller throws.
+ */
+import * as Effect from "effect/Effect"
+import * as RocksDBError from "../RocksDBError.ts"
+import * as Thrown from "./thrown.ts"
+
+/** Why an argument is refused. */
+export class Refusal extends Error {
+  readonly _tag = "Refusal"
+}
+
+/** Answers what `read` takes, or throws `InvalidArgument` for what it refuses, or cannot read. */
+export const take = <A>(where: RocksDBError.Where, read: () => A): A => {
+  try {
+    return read()
+  } catch (cause) {
+    throw RocksDBError.invalidArgument(problemOf(cause), where)
+  }
+}
+
+/** The same as an effect, which reads when it runs. */
+export const taken = <A>(where: RocksDBError.Where, read: () => A): Effect.Effect<A, RocksDBError.RocksDBError> =>
+  Effect.try({ try: read, catch: (cause) => RocksDBError.invalidArgument(problemOf(cause), where) })
+
+/** Why `read` failed, for a message; whatever was thrown. */
+export const problemOf = (cause: unknown): string =>
+  Thrown.tagOf(cause) === "Refusal" ? Thrown.messageOf(cause) : `an argument cannot be read: ${Thrown.messageOf(cause)}`
