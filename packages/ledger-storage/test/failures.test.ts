@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { LedgerStorageError } from "@effect-bookie/ledger-storage"
-import * as Lifecycle from "@effect-bookie/rocksdb/Lifecycle"
+import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import { Cause, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { bytes, ledger, tagOf, text } from "./support.ts"
 import { noSpace, type Watched, watched } from "./watched.ts"
