@@ -24,17 +24,22 @@
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Fs from "node:fs/promises"
+import * as Os from "node:os"
+import * as Path from "node:path"
 import type { EntryId } from "./EntryId.ts"
 import * as EntryLogError from "./EntryLogError.ts"
 import { acquire, type OpenDirectory } from "./internal/acquire.ts"
 import * as Arguments from "./internal/arguments.ts"
 import { Scan } from "./internal/Logs.ts"
 import { resolve, type Settings } from "./internal/options.ts"
+import type { Statistics } from "./internal/Statistics.ts"
 import { readEntry } from "./internal/readEntry.ts"
 import type { LedgerId } from "./LedgerId.ts"
 import type { Location } from "./Location.ts"
@@ -57,6 +62,25 @@ export interface ScanOptions {
   readonly fromLog?: number | undefined
   /** Whether to read the payloads too; without, they are empty. Default: true. */
   readonly payloads?: boolean | undefined
+  /**
+   * Whether to pass over damage, and logs that cannot be read, where a scan fails otherwise: it goes on with the next
+   * bytes that can be read as entries. Default: false.
+   */
+  readonly salvage?: boolean | undefined
+  /** Is told of what `salvage` passes over, before the entries that follow. Default: a warning is logged. */
+  readonly onPassedOver?: ((passedOver: PassedOver) => Effect.Effect<void>) | undefined
+}
+
+/** What a scan with `salvage` has passed over. */
+export interface PassedOver {
+  /** The path of the log. */
+  readonly file: string
+  /** The first byte that was passed over. */
+  readonly from: number
+  /** How many bytes; 0 where all could be read, and yet the log should have held something else. */
+  readonly bytes: number
+  /** What is wrong with them. */
+  readonly why: string
 }
 
 /** An entry log file. */
@@ -95,6 +119,8 @@ export class EntryLog extends Context.Service<
   {
     /** The directory of the logs, absolute. */
     readonly directory: string
+    /** Counts of what has been appended, synced and read, which `EntryLogMetrics` turns into metrics. */
+    readonly statistics: Statistics
     /**
      * Appends an entry and answers where it is. `InvalidArgument` if it is larger than an entry may be. The payload
      * must not change before the append has been acknowledged.
@@ -128,9 +154,10 @@ export class EntryLog extends Context.Service<
     ) => Effect.Effect<Uint8Array, EntryLogError.EntryLogError>
     /**
      * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
-     * written when it comes to them. It fails with `Corruption` where bytes cannot be an entry log's, and with `Closed`
-     * once the entry log is; a torn tail ends only its own log. The payloads of one buffer, 256 KiB, share its memory:
-     * they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
+     * written when it comes to them. It fails with `Corruption`, which names the file and the byte, at damage that no
+     * crash can have left, and with `Closed` once the entry log is. A torn tail ends only its own log: a log that is not
+     * sealed, and in which nothing that can be read as an entry follows. The payloads of one buffer, 256 KiB, share its
+     * memory: they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
      */
     readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
     /** The logs by their ids. Those that are not sealed are scanned for their ledgers. */
@@ -150,6 +177,46 @@ export const make: (
 export const layer = (options: Options): Layer.Layer<EntryLog, EntryLogError.EntryLogError> =>
   Layer.effect(EntryLog, make(options))
 
+/**
+ * Every option from the environment, or wherever the `ConfigProvider` looks: `ENTRY_LOG_DIRECTORY`,
+ * `ENTRY_LOG_MAX_LOG_SIZE="1 GiB"`, `ENTRY_LOG_MAX_ENTRY_SIZE` and `ENTRY_LOG_READ_ONLY`. All but the directory may be
+ * absent.
+ */
+export const config: Config.Config<Options> = Config.all({
+  directory: Config.NonEmptyString("ENTRY_LOG_DIRECTORY"),
+  maxLogSize: optional(Config.ByteSize("ENTRY_LOG_MAX_LOG_SIZE")),
+  maxEntrySize: optional(Config.ByteSize("ENTRY_LOG_MAX_ENTRY_SIZE")),
+  readOnly: optional(Config.Boolean("ENTRY_LOG_READ_ONLY"))
+})
+
+/** Provides a directory whose options come from Effect's Config: by default all of them, as {@link config} reads them. */
+export const layerConfig = (
+  options: Config.Wrap<Options> = config
+): Layer.Layer<EntryLog, EntryLogError.EntryLogError | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+
+/** Provides a new directory, which is removed after the entry log has let go of it. For tests. */
+export const layerTemp = (
+  options?: Omit<Options, "directory"> | undefined
+): Layer.Layer<EntryLog, EntryLogError.EntryLogError> =>
+  Layer.effect(
+    EntryLog,
+    Effect.flatMap(temporaryDirectory, (directory) => make({ ...options, directory }))
+  )
+
+/** Where a config is absent, so is the option. */
+function optional<A>(self: Config.Config<A>): Config.Config<A | undefined> {
+  return Config.withDefault(self, undefined)
+}
+
+const temporaryDirectory: Effect.Effect<string, EntryLogError.EntryLogError, Scope.Scope> = Effect.acquireRelease(
+  Effect.tryPromise({
+    try: () => Fs.mkdtemp(Path.join(Os.tmpdir(), "effect-bookie-logs-")),
+    catch: (cause) => EntryLogError.fromSystem(cause, { operation: "open", path: Os.tmpdir() })
+  }),
+  (directory) => Effect.promise(() => Fs.rm(directory, { recursive: true, force: true }))
+)
+
 const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"] => {
   const { appender, descriptors, logs, operations } = opened
   const { directory } = settings
@@ -168,6 +235,7 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
 
   return EntryLog.of({
     directory,
+    statistics: opened.statistics,
     append: (ledgerId, entryId, payload) =>
       Effect.map(append("append", [{ ledgerId, entryId, payload }]), onlyLocation),
     appendAll: (entries) => append("appendAll", entries),
@@ -181,18 +249,24 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
       Stream.fromPull(
         Effect.map(
           operations.run("scan", async () => {
-            return new Scan(logs, Arguments.scanSettings(options, { operation: "scan", path: directory }))
+            return Arguments.scanSettings(options, { operation: "scan", path: directory })
           }),
-          (scan) =>
-            Effect.flatMap(
+          (settings) => {
+            const scan = new Scan(logs, settings)
+            const next = Effect.tap(
               operations.run("scan", () => scan.next()),
-              (entries) => (isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done())
+              ({ passedOver }) => Effect.forEach(passedOver, settings.onPassedOver ?? warn, { discard: true })
             )
+            return Effect.flatMap(next, ({ entries }) => (isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done()))
+          }
         )
       ),
     logs: operations.run("logs", () => logs.files())
   })
 }
+
+const warn = ({ bytes, file, from, why }: PassedOver): Effect.Effect<void> =>
+  Effect.logWarning(`Passed over ${bytes} bytes of ${file}, from byte ${from} on: ${why}`)
 
 const onlyLocation = (locations: ReadonlyArray<Location>): Location => {
   const location = locations[0]
