@@ -163,7 +163,7 @@ export const corruption = (message: string, where: Where): EntryLogError =>
   make(
     Corruption,
     where,
-    `${where.path}: ${message}. Restore the file from a copy, or move it out of the directory to go on without its entries.`
+    `${where.path}: ${message}. Restore the file from a copy, or go on without what is damaged, by a scan or a rebuild with salvage: true.`
   )
 
 /** Makes the `NotFound` error of a log that is not there: of the location of a read, or of a scan that had listed it. */
