@@ -36,6 +36,7 @@ import * as Arguments from "./internal/arguments.ts"
 import { Scan } from "./internal/Logs.ts"
 import { resolve, type Settings } from "./internal/options.ts"
 import { readEntry } from "./internal/readEntry.ts"
+import { take } from "./internal/refusal.ts"
 import type { LedgerId } from "./LedgerId.ts"
 import type { Location } from "./Location.ts"
 
@@ -106,8 +107,9 @@ export class EntryLog extends Context.Service<
     ) => Effect.Effect<Location, EntryLogError.EntryLogError>
     /**
      * Appends entries in their order and answers their locations in that order. The array is read when the effect
-     * runs; with an entry that is invalid, none is appended. If it fails otherwise, some of them may stand in the logs; appending all of them again is safe, since
-     * of an entry that is there twice the latest holds.
+     * runs; with an entry that is invalid then, none is appended. If it fails otherwise, or because a payload has changed
+     * while it waited, some of them may stand in the logs; appending all of them again is safe, since of an entry that is
+     * there twice the latest holds.
      */
     readonly appendAll: (
       entries: ReadonlyArray<Entry>
@@ -160,7 +162,7 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
   ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> => {
     const where = { operation, path: directory }
     return operations.run(operation, () => {
-      const additions = Arguments.additions(entries, settings, where)
+      const additions = take(where, () => Arguments.additions(entries, settings))
       if (appender === undefined) throw EntryLogError.readOnly(where)
       return appender.append(additions)
     })
@@ -174,14 +176,17 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
     sync: operations.run("sync", () => appender?.sync() ?? Promise.resolve()),
     read: (ledgerId, entryId, location) =>
       operations.run("read", () => {
-        Arguments.checkRead(ledgerId, entryId, location, { operation: "read", path: directory })
+        take({ operation: "read", path: directory }, () => Arguments.checkRead(ledgerId, entryId, location))
         return readEntry(settings, descriptors, ledgerId, entryId, location)
       }),
     scan: (options) =>
       Stream.fromPull(
         Effect.map(
           operations.run("scan", async () => {
-            return new Scan(logs, Arguments.scanSettings(options, { operation: "scan", path: directory }))
+            return new Scan(
+              logs,
+              take({ operation: "scan", path: directory }, () => Arguments.scanSettings(options))
+            )
           }),
           (scan) =>
             Effect.flatMap(
