@@ -158,11 +158,11 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
 
   const append = (
     operation: string,
-    entries: ReadonlyArray<Entry>
+    read: () => ReadonlyArray<Arguments.Addition>
   ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> => {
     const where = { operation, path: directory }
     return operations.run(operation, () => {
-      const additions = take(where, () => Arguments.additions(entries, settings))
+      const additions = take(where, read)
       if (appender === undefined) throw EntryLogError.readOnly(where)
       return appender.append(additions)
     })
@@ -171,8 +171,11 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
   return EntryLog.of({
     directory,
     append: (ledgerId, entryId, payload) =>
-      Effect.map(append("append", [{ ledgerId, entryId, payload }]), onlyLocation),
-    appendAll: (entries) => append("appendAll", entries),
+      Effect.map(
+        append("append", () => [Arguments.addition(ledgerId, entryId, payload, settings)]),
+        onlyLocation
+      ),
+    appendAll: (entries) => append("appendAll", () => Arguments.additions(entries, settings)),
     sync: operations.run("sync", () => appender?.sync() ?? Promise.resolve()),
     read: (ledgerId, entryId, location) =>
       operations.run("read", () => {

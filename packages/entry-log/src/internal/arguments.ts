@@ -31,11 +31,16 @@ export interface ScanSettings {
   readonly payloads: boolean
 }
 
-/** The entries of an append. */
+/** The entries of an `appendAll`. */
 export const additions = (entries: ReadonlyArray<Entry>, settings: Settings): ReadonlyArray<Addition> => {
   if (!Array.isArray(entries)) throw new Refusal(`the entries must be an array, not ${describe(entries)}`)
   const additions: Array<Addition> = []
-  while (additions.length < entries.length) additions.push(addition(entries[additions.length], settings))
+  while (additions.length < entries.length) {
+    const entry: Entry = entries[additions.length]
+    if (!isObject(entry)) throw new Refusal(`an entry must be an object, not ${describe(entry)}`)
+    const { entryId, ledgerId, payload } = entry
+    additions.push(addition(ledgerId, entryId, payload, settings))
+  }
   return additions
 }
 
@@ -57,9 +62,13 @@ export const scanSettings = (options: ScanOptions = {}): ScanSettings => {
   return { fromLog, payloads }
 }
 
-const addition = (entry: Entry, settings: Settings): Addition => {
-  if (!isObject(entry)) throw new Refusal(`an entry must be an object, not ${describe(entry)}`)
-  const { entryId, ledgerId, payload } = entry
+/** The entry of an `append`. */
+export const addition = (
+  ledgerId: LedgerId.LedgerId,
+  entryId: EntryId.EntryId,
+  payload: Uint8Array,
+  settings: Settings
+): Addition => {
   const problem = problemOfIds(ledgerId, entryId) ?? problemOfPayload(payload, settings)
   if (problem !== undefined) throw new Refusal(problem)
   return { ledgerId, entryId, payload, length: payload.length }
