@@ -19,11 +19,11 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import * as Fs from "node:fs"
-import type { Findings } from "../../Findings.ts"
-import type { Random } from "../../Random.ts"
-import type { Report } from "../../Report.ts"
-import * as Stack from "../../Stack.ts"
-import * as ThisEngine from "../../ThisEngine.ts"
+import type { Findings } from "../../harness/Findings.ts"
+import type { Random } from "../../harness/Random.ts"
+import type { Report } from "../../harness/Report.ts"
+import * as Stack from "../../harness/Stack.ts"
+import * as ThisEngine from "../../harness/ThisEngine.ts"
 
 type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
 

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
-import type { Findings } from "../../Findings.ts"
+import type { Findings } from "../../harness/Findings.ts"
 
 /** How many writers there are. */
 export const writers = 8

@@ -17,11 +17,11 @@ import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import * as Disk from "../../Disk.ts"
-import type { Findings } from "../../Findings.ts"
-import type { Random } from "../../Random.ts"
-import type { Report } from "../../Report.ts"
-import * as Stack from "../../Stack.ts"
+import * as Disk from "../../harness/Disk.ts"
+import type { Findings } from "../../harness/Findings.ts"
+import type { Random } from "../../harness/Random.ts"
+import type { Report } from "../../harness/Report.ts"
+import * as Stack from "../../harness/Stack.ts"
 
 /** A trouble. */
 export interface Kind {
