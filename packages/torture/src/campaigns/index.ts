@@ -5,6 +5,7 @@ import type { Campaign } from "../harness/Campaign.ts"
 import { bookkeeper } from "./bookkeeper/BookKeeper.ts"
 import { closeStorm } from "./closeStorm/CloseStorm.ts"
 import { corruption } from "./corruption/Corruption.ts"
+import { descriptors } from "./descriptors/Descriptors.ts"
 import { diskFull } from "./diskFull/DiskFull.ts"
 import { everyExit } from "./everyExit/EveryExit.ts"
 import { ioErrors } from "./ioErrors/IoErrors.ts"
@@ -15,6 +16,7 @@ import { memory } from "./memory/Memory.ts"
 import { networkFace } from "./networkFace/NetworkFace.ts"
 import { powerLoss } from "./powerLoss/PowerLoss.ts"
 import { rebuild } from "./rebuild/Rebuild.ts"
+import { slowReaders } from "./slowReaders/SlowReaders.ts"
 import { twoOwners } from "./twoOwners/TwoOwners.ts"
 
 /** The campaigns. */
@@ -25,6 +27,8 @@ export const campaigns: ReadonlyArray<Campaign> = [
   powerLoss,
   diskFull,
   ioErrors,
+  descriptors,
+  slowReaders,
   corruption,
   twoOwners,
   rebuild,

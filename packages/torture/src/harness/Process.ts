@@ -62,6 +62,12 @@ export const onSmallDisk = (size: string, directory: string, { argv, env }: Comm
   env
 })
 
+/** Runs a command that may have so many descriptors open at a time. */
+export const withOpenFiles = (most: number, { argv, env }: Command): Command => ({
+  argv: ["sh", "-c", `ulimit -n ${most} && exec "$@"`, "sh", ...argv],
+  env
+})
+
 /** Whether this system lets {@link onSmallDisk} mount file systems. */
 export const canMount = (): boolean =>
   spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0

@@ -7,17 +7,14 @@
  * hold what it appended.
  */
 import { EntryLocationIndex } from "@effect-bookie/entry-location-index"
-import { EntryLog, type EntryLogError, type LedgerId, type Location } from "@effect-bookie/entry-log"
-import type { RocksDBError } from "@effect-bookie/rocksdb"
+import { EntryLog, type LedgerId, type Location } from "@effect-bookie/entry-log"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
+import type { Failure } from "../harness/Exits.ts"
 import type { Findings } from "../harness/Findings.ts"
 import { keyOf } from "./Inspection.ts"
-
-/** How an operation on either one fails. */
-export type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
 
 /** An index, and the entry logs that it points into. */
 export interface Services {

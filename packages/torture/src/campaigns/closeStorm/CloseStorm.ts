@@ -1,7 +1,7 @@
 /**
  * Close storm: open, work and close, again and again, in processes of their
- * own: on each real engine, and on one in memory where the seed decides every
- * interleaving.
+ * own: an index on each real engine, and on one in memory where the seed decides
+ * every interleaving; and entry logs.
  */
 import { LevelEngine, NativeEngine } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
@@ -24,7 +24,8 @@ export const closeStorm: Campaign = {
             storm(settings, NativeEngine.name, 500, Engines.native),
             storm({ ...settings, seed: settings.seed + 1 }, NativeEngine.name, 500, Engines.native),
             storm(settings, "memory", 200, Engines.native),
-            other === undefined ? nothing : storm(settings, LevelEngine.name, 75, other)
+            other === undefined ? nothing : storm(settings, LevelEngine.name, 75, other),
+            stormOfLogs(settings)
           ],
           { concurrency: 2 }
         )
@@ -35,7 +36,8 @@ export const closeStorm: Campaign = {
             `${first + second} + ${level} + ${memory} cycles (native, Level, chosen interleavings), ${total("operations")} operations, ` +
             `${total("interrupted")} of them interrupted, ${total("scrapes")} scrapes, ` +
             `${total("closed")} answers Closed, ${total("acknowledged")} acknowledged adds held against ` +
-            `${total("heldAgainst")} lookups; memory grew by ${reports.slice(0, 2).map(growth).join(" and ")}`,
+            `${total("heldAgainst")} lookups; ${total("logCycles")} cycles of entry logs, ${total("appended")} acknowledged ` +
+            `appends held against ${total("scanned")} scanned entries; memory grew by ${reports.slice(0, 2).map(growth).join(" and ")}`,
           found: Report.findings(reports)
         })
       })
@@ -65,6 +67,26 @@ const storm = Effect.fnUntraced(function* (
   const report = Report.read(ended)
   return { ...report, found: report.found.map((finding) => `${engine}: ${finding}`) }
 })
+
+/** The same with entry logs, which have no engine. */
+const stormOfLogs = Effect.fnUntraced(function* ({ extraSeconds, scale, seed }: Settings) {
+  const cycles = Math.max(fewestLogCycles, Math.round(logCycles * scale))
+  const directory = yield* Directory.temporary
+  const program = Engines.native.program(
+    "campaigns/closeStorm/logStorm",
+    directory,
+    String(seed),
+    String(cycles),
+    String(extraSeconds)
+  )
+  const report = Report.read(yield* Process.run(program, { seconds: 600 + 5 * cycles + 2 * extraSeconds }))
+  return { ...report, found: report.found.map((finding) => `entry logs: ${finding}`) }
+})
+
+const logCycles = 400
+
+/** Fewer meet too few closes in the midst of a write. */
+const fewestLogCycles = 24
 
 /** Memory that is only spread over many arenas of the allocator looks like a leak. */
 const fewArenas = { MALLOC_ARENA_MAX: "2" }

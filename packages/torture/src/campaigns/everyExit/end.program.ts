@@ -4,5 +4,5 @@
  */
 
 // The watch first: modules take their functions from node:fs as they are loaded.
-await import("./DiskWatch.ts")
+await import("../../harness/DiskWatch.ts")
 await import("./storeAndEnd.ts")

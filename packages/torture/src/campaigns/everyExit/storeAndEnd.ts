@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { writeSync } from "node:fs"
 import * as Stack from "../../harness/Stack.ts"
-import { unsynced } from "./DiskWatch.ts"
+import { unsynced } from "../../harness/DiskWatch.ts"
 import * as Storing from "./Storing.ts"
 
 const [way = "", directory = "", batches = "", durability = ""] = process.argv.slice(2)

@@ -14,11 +14,12 @@ import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Disk from "../../harness/Disk.ts"
+import type { Failure } from "../../harness/Exits.ts"
 import type { Findings } from "../../harness/Findings.ts"
 import type { Random } from "../../harness/Random.ts"
 import type { Report } from "../../harness/Report.ts"
 import * as Stack from "../../harness/Stack.ts"
-import { Acknowledged, type Failure, type Services, currentServices } from "../../model/Acknowledged.ts"
+import { Acknowledged, type Services, currentServices } from "../../model/Acknowledged.ts"
 
 /** A trouble. */
 export interface Kind {

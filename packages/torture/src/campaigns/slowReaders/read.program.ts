@@ -1,0 +1,18 @@
+/**
+ * Reads an index in ways that could make others wait, while it is written to,
+ * and reports. Arguments: the directory, the seed, how many cycles, for how many
+ * seconds to go on.
+ */
+import * as Effect from "effect/Effect"
+import { Findings } from "../../harness/Findings.ts"
+import * as Random from "../../harness/Random.ts"
+import * as Report from "../../harness/Report.ts"
+import { Reading } from "./Reading.ts"
+
+const [directory = "", seed = "", cycles = "", seconds = ""] = process.argv.slice(2)
+
+const reading = new Reading(directory, Random.make(Number(seed)), new Findings())
+const report = await Effect.runPromise(reading.run(Number(cycles), Number(seconds)))
+Report.print(report)
+// What hangs is a finding by now, and must not keep the process.
+if (report.found.length > 0) process.exit(0)
