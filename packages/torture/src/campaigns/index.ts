@@ -4,6 +4,7 @@
 import type { Campaign } from "../harness/Campaign.ts"
 import { bookkeeper } from "./bookkeeper/BookKeeper.ts"
 import { closeStorm } from "./closeStorm/CloseStorm.ts"
+import { copies } from "./copies/Copies.ts"
 import { corruption } from "./corruption/Corruption.ts"
 import { descriptors } from "./descriptors/Descriptors.ts"
 import { diskFull } from "./diskFull/DiskFull.ts"
@@ -31,6 +32,7 @@ export const campaigns: ReadonlyArray<Campaign> = [
   slowReaders,
   corruption,
   twoOwners,
+  copies,
   rebuild,
   bookkeeper,
   lyingInput,

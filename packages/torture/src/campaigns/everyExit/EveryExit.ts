@@ -13,6 +13,7 @@ import * as Random from "../../harness/Random.ts"
 import * as Report from "../../harness/Report.ts"
 import * as Rounds from "../../harness/Rounds.ts"
 import * as Stack from "../../harness/Stack.ts"
+import * as Storing from "../../model/Storing.ts"
 
 /** A way for a process to end. */
 interface Way {
@@ -112,7 +113,11 @@ const run = (
       const unsynced = lineOf(ended, "unsynced")
       if (unsynced !== "") note(`not on disk after an orderly end: ${unsynced}`)
     }
-    const verify = engine.program("campaigns/everyExit/verify", directory, JSON.stringify([...acknowledgedBy(ended)]))
+    const verify = engine.program(
+      "model/verify",
+      directory,
+      JSON.stringify([...Storing.readAcknowledged(ended.stdout)])
+    )
     const report = Report.read(yield* Process.run(verify))
     report.found.forEach(note)
     return report.figures["entries"] ?? 0
@@ -123,11 +128,3 @@ const lineOf = ({ stdout }: Process.Ended, begin: string): string =>
     .split("\n")
     .findLast((line) => line.startsWith(`${begin} `))
     ?.slice(begin.length + 1) ?? `nothing was said of ${begin}`
-
-/** How many entries of each ledger a process has said to be acknowledged. */
-const acknowledgedBy = ({ stdout }: Process.Ended): ReadonlyMap<number, number> => {
-  const counts = new Map<number, number>()
-  for (const [, ledger, count] of stdout.matchAll(/^acknowledged (\d+) (\d+)\n/gm))
-    counts.set(Number(ledger), Number(count))
-  return counts
-}

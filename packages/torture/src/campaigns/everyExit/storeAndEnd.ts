@@ -7,9 +7,9 @@ import { NodeRuntime } from "@effect/platform-node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { writeSync } from "node:fs"
-import * as Stack from "../../harness/Stack.ts"
 import { unsynced } from "../../harness/DiskWatch.ts"
-import * as Storing from "./Storing.ts"
+import * as Stack from "../../harness/Stack.ts"
+import * as Storing from "../../model/Storing.ts"
 
 const [way = "", directory = "", batches = "", durability = ""] = process.argv.slice(2)
 
@@ -37,7 +37,7 @@ const end = Effect.suspend(() => {
   return Effect.never
 })
 
-const storing = Storing.until(enough, (ledger, count) => writeSync(1, `acknowledged ${ledger} ${count}\n`))
+const storing = Storing.until(enough, (ledger, count) => writeSync(1, Storing.acknowledgedLine(ledger, count)))
 
 const stack = Stack.layer({
   directory,

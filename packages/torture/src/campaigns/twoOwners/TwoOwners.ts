@@ -1,7 +1,8 @@
 /**
  * Two owners: a second open of a directory, in the process that has it open and
- * in others, is refused at once and harms nobody; and an owner that was killed
- * locks nobody out.
+ * in others, is refused at once and harms nobody, also while a full disk makes
+ * the owner open its directory anew; and an owner that was killed locks nobody
+ * out.
  */
 import * as Effect from "effect/Effect"
 import type { Campaign } from "../../harness/Campaign.ts"
@@ -22,7 +23,7 @@ export const twoOwners: Campaign = {
     Effect.gen(function* () {
       const random = Random.make(settings.seed)
       const findings = new Findings()
-      const figures = { refused: 0, kills: 0 }
+      const figures = { refused: 0, kills: 0, fills: 0 }
       const rounds = yield* Rounds.repeat(settings, 4, () =>
         Effect.gen(function* () {
           // Chosen here, so that the seed decides although both run at once.
@@ -40,11 +41,23 @@ export const twoOwners: Campaign = {
           return findings.none
         })
       )
+      const disks = Process.canMount() ? Engines.all() : []
+      yield* Rounds.repeatInLanes(settings, disks.length, fullDisks * disks.length, (round) =>
+        Effect.map(onFullDisk(disks[round % disks.length] ?? Engines.native, settings.seed + round), (report) => {
+          report.found.forEach((finding) => findings.add(finding))
+          figures.refused += report.figures["refused"] ?? 0
+          figures.fills += report.figures["fills"] ?? 0
+          return findings.none
+        })
+      )
       const names = owned().map(({ engine, name }) => `${name} (${engine.name})`)
       return Engines.withAbsence({
         did:
           `${rounds} rounds with ${names.join(", ")}: ${figures.refused} second opens refused, ` +
-          `${figures.kills} owners killed and followed at once`,
+          `${figures.kills} owners killed and followed at once` +
+          (disks.length > 0
+            ? `, ${figures.fills} times a full disk`
+            : "; without a full disk, for which this system does not let us mount a file system"),
         found: findings.all
       })
     })
@@ -102,6 +115,18 @@ const amongProcesses = Effect.fnUntraced(function* (
     }
   }
   return refused
+}, Effect.scoped)
+
+/** How many owners have a disk that fills up, on each engine. */
+const fullDisks = 4
+
+/** An owner that opens its directory anew again and again, and a process that would take it over. */
+const onFullDisk = Effect.fnUntraced(function* (engine: Engines.Engine, seed: number) {
+  const directory = yield* Directory.temporary
+  const contend = JSON.stringify(engine.program("model/contend"))
+  const owner = engine.program("campaigns/twoOwners/ownFullDisk", directory, String(seed), contend)
+  const report = Report.read(yield* Process.run(Process.onSmallDisk("16m", directory, owner), { seconds: 900 }))
+  return { ...report, found: report.found.map((finding) => `${engine.name}, full disk of seed ${seed}: ${finding}`) }
 }, Effect.scoped)
 
 /** How an owner ends. */

@@ -3,9 +3,9 @@
  * reports. Arguments: the directory, and as JSON pairs of ledgers and counts.
  */
 import * as Effect from "effect/Effect"
-import { Findings } from "../../harness/Findings.ts"
-import * as Report from "../../harness/Report.ts"
-import * as Stack from "../../harness/Stack.ts"
+import { Findings } from "../harness/Findings.ts"
+import * as Report from "../harness/Report.ts"
+import * as Stack from "../harness/Stack.ts"
 import * as Storing from "./Storing.ts"
 
 const [directory = "", acknowledged = ""] = process.argv.slice(2)

@@ -8,16 +8,32 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
-import type { Findings } from "../../harness/Findings.ts"
+import type { Findings } from "../harness/Findings.ts"
+
+/** The line by which a process tells how many entries of a ledger are acknowledged. */
+export const acknowledgedLine = (ledger: number, count: number): string => `acknowledged ${ledger} ${count}\n`
+
+/** What the last of these lines tell of each ledger. */
+export const readAcknowledged = (printed: string): ReadonlyMap<number, number> => {
+  const counts = new Map<number, number>()
+  for (const [, ledger, count] of printed.matchAll(/^acknowledged (\d+) (\d+)\n/gm)) {
+    counts.set(Number(ledger), Number(count))
+  }
+  return counts
+}
 
 /** How many writers there are. */
 export const writers = 8
 
 /**
  * Stores until so many batches were acknowledged; the writers go on after that for as long as the fiber does. Tells how
- * many entries of a ledger are acknowledged, each time that there are more.
+ * many entries of a ledger are acknowledged, each time that there are more. Each writer pauses after a batch.
  */
-export const until = (batches: number, onAcknowledged: (ledger: number, count: number) => void) =>
+export const until = (
+  batches: number,
+  onAcknowledged: (ledger: number, count: number) => void,
+  pause: Effect.Effect<void> = Effect.void
+) =>
   Effect.gen(function* () {
     const index = yield* EntryLocationIndex.EntryLocationIndex
     const entryLog = yield* EntryLog.EntryLog
@@ -39,6 +55,7 @@ export const until = (batches: number, onAcknowledged: (ledger: number, count: n
         onAcknowledged(ledger, count)
         acknowledged += 1
         if (acknowledged === batches) enough.openUnsafe()
+        yield* pause
       }
     })
     const running: Array<Fiber.Fiber<unknown, unknown>> = []
@@ -72,6 +89,12 @@ export const verify = (acknowledged: ReadonlyMap<number, number>, findings: Find
     findings.check(count === total, `the index counts ${count} entries and has ${total}`)
     return Number(total)
   })
+
+/** The entry with a key, `ledger:entry`. */
+export const entryOfKey = (key: string): EntryLog.Entry => {
+  const [ledger, entry] = key.split(":")
+  return entryOf(Number(ledger), Number(entry))
+}
 
 const entryOf = (ledger: number, entry: number): EntryLog.Entry => {
   const payload = Buffer.alloc((ledger * 31 + entry * 17) % 900, `${ledger}:${entry} `)
