@@ -1,6 +1,7 @@
 /**
- * Every test of the repository: one project a package, and one for the tests
- * that need a Node that loads the Level engine.
+ * Every test of the repository: one project a package, one for the tests that
+ * need a Node that loads the Level engine, and one for those that run in a realm
+ * of their own, where bytes and errors of Node are no `instanceof` anything.
  */
 import { defineConfig } from "vitest/config"
 import { levelProjects } from "./packages/rocksdb/test/levelProject.ts"
@@ -20,6 +21,16 @@ export default defineConfig({
           hookTimeout: 60_000
         }
       })),
+      {
+        test: {
+          name: "vm",
+          root: "packages",
+          include: ["*/test/**/*.vm.ts"],
+          pool: "vmThreads" as const,
+          testTimeout: 60_000,
+          hookTimeout: 60_000
+        }
+      },
       ...levelProjects()
     ]
   }

@@ -1,40 +1,82 @@
 /**
- * Packs the packages, installs the tarballs in an empty folder as a user would,
- * and uses them there from plain JavaScript and from TypeScript.
+ * Packs the packages that are published, looks at the tarballs with publint and
+ * attw, installs them in an empty folder as a user would, and uses them there
+ * from plain JavaScript on every supported Node, and from TypeScript.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 
-const repository = Path.resolve(import.meta.dirname, "..")
-const packages = ["rocksdb", "entry-log", "entry-location-index"]
+/** The oldest Node that the packages support, and the newest; the one of the repository lies between them. */
+const otherNodes = { oldest: "22.19.0", newest: "26" }
 
+const repository = Path.resolve(import.meta.dirname, "..")
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-bookie-packed-"))
 
-const run = (command: string, args: ReadonlyArray<string>, cwd: string): string =>
-  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
-
-try {
-  for (const name of packages) {
-    run("npm", ["pack", "--silent", "--pack-destination", folder], Path.join(repository, "packages", name))
+const check = (): void => {
+  const tarballs = pack()
+  for (const tarball of tarballs) {
+    run(bin("publint"), ["run", tarball, "--strict"], folder)
+    run(bin("attw"), [tarball, "--profile", "esm-only"], folder)
   }
-  const tarballs = Fs.readdirSync(folder).filter((name) => name.endsWith(".tgz"))
-  const { devDependencies } = JSON.parse(Fs.readFileSync(Path.join(repository, "package.json"), "utf8"))
+  console.log("publint and attw find nothing wrong with the packed packages")
+  install(tarballs)
+  for (const node of [process.execPath, ...nodes()]) {
+    Fs.rmSync(Path.join(folder, "data"), { recursive: true, force: true })
+    process.stdout.write(`Node ${run(node, ["--version"], folder).trim()}: ${run(node, ["use.mjs"], folder)}`)
+  }
+  const flags = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--types", "", "--skipLibCheck"]
+  run(bin("tsc"), [...flags, "use.ts"], folder)
+  console.log("and their declarations compile")
+}
+
+/** The names of the tarballs, of every workspace that is not private. */
+const pack = (): ReadonlyArray<string> => {
+  for (const workspace of manifest(repository).workspaces) {
+    const directory = Path.join(repository, workspace)
+    if (manifest(directory).private) continue
+    run("npm", ["pack", "--silent", "--pack-destination", folder], directory)
+  }
+  return Fs.readdirSync(folder).filter((name) => name.endsWith(".tgz"))
+}
+
+const install = (tarballs: ReadonlyArray<string>): void => {
+  const { effect } = manifest(repository).devDependencies
   Fs.writeFileSync(Path.join(folder, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }))
-  run(
-    "npm",
-    ["install", "--silent", `effect@${devDependencies.effect}`, ...tarballs.map((name) => `./${name}`)],
-    folder
-  )
+  run("npm", ["install", "--silent", `effect@${effect}`, ...tarballs.map((name) => `./${name}`)], folder)
   for (const name of ["use.mjs", "use.ts"]) {
     Fs.copyFileSync(Path.join(import.meta.dirname, "packed", name), Path.join(folder, name))
   }
-  process.stdout.write(run(process.execPath, ["use.mjs"], folder))
-  const compiler = Path.join(repository, "node_modules/typescript/bin/tsc")
-  const flags = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--types", "", "--skipLibCheck"]
-  run(process.execPath, [compiler, ...flags, "use.ts"], folder)
-  console.log("and their declarations compile")
+}
+
+/** The other Nodes, from the npm registry. */
+const nodes = (): ReadonlyArray<string> => {
+  const directory = Path.join(folder, "nodes")
+  Fs.mkdirSync(directory)
+  const names = Object.keys(otherNodes)
+  const aliases = Object.entries(otherNodes).map(([name, version]) => `${name}@npm:node@${version}`)
+  const allowScripts = Object.fromEntries([...names, "node"].map((name) => [name, true]))
+  Fs.writeFileSync(Path.join(directory, "package.json"), JSON.stringify({ private: true, allowScripts }))
+  run("npm", ["install", "--silent", ...aliases], directory)
+  return names.map((name) => Path.join(directory, "node_modules", name, "bin/node"))
+}
+
+const manifest = (directory: string) => JSON.parse(Fs.readFileSync(Path.join(directory, "package.json"), "utf8"))
+
+const bin = (name: string): string => Path.join(repository, "node_modules/.bin", name)
+
+const run = (command: string, args: ReadonlyArray<string>, cwd: string): string => {
+  try {
+    return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+  } catch (error) {
+    if (typeof error === "object" && error !== null && "stdout" in error) process.stderr.write(String(error.stdout))
+    throw error
+  }
+}
+
+try {
+  check()
 } finally {
   Fs.rmSync(folder, { recursive: true, force: true })
 }

@@ -177,6 +177,23 @@ describe("EntryLocationMetrics", () => {
       )
     }).pipe(Effect.scoped))
 
+  test("of a second index on one database leave the first one its own", (path) =>
+    Effect.gen(function* () {
+      const database = yield* Layer.build(RocksDB.layer({ path }))
+      const metrics = () =>
+        Layer.build(Layer.fresh(Layer.provide(EntryLocationMetrics.layer, EntryLocationIndex.layer()))).pipe(
+          Effect.provide(database)
+        )
+      const lines = Effect.map(PrometheusMetrics.format(), (text) =>
+        text.split("\n").filter((line) => line.startsWith("bookie_"))
+      )
+      yield* metrics()
+      const before = yield* lines
+      assert.isNotEmpty(before)
+      yield* Effect.scoped(metrics())
+      assert.deepStrictEqual(yield* lines, before)
+    }).pipe(Effect.scoped))
+
   test("a scrape loop that runs through closes and reopenings never throws, and no series outlives its index", (path) =>
     Effect.gen(function* () {
       const scrape = Effect.gen(function* () {

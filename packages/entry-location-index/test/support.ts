@@ -45,7 +45,7 @@ export const range = (
 export const layer = (
   path: string,
   options?: EntryLocationIndex.Options | undefined,
-  engine: Layer.Layer<Engine.Engine> = NativeEngine.layer
+  engine: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = NativeEngine.layer
 ) => Layer.provideMerge(EntryLocationIndex.layer(options), Layer.provide(RocksDB.layerWithoutEngine({ path }), engine))
 
 /** Opens an index, uses it, and closes it. */
@@ -171,7 +171,7 @@ export class FailingEngine {
     this.#isLost = isLost
   }
 
-  readonly layer: Layer.Layer<Engine.Engine> = Layer.effect(
+  readonly layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = Layer.effect(
     Engine.Engine,
     Effect.map(Engine.Engine, (engine) =>
       Engine.Engine.of({

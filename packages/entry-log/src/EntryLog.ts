@@ -8,8 +8,11 @@
  * - One writer a directory. It starts a new log with its first append, as
  *   BookKeeper does, and never writes to an old one. A log that reaches its
  *   largest size is sealed with its ledgers map; the last one stays unsealed.
+ *   An entry that is larger than that gets a log of its own.
  * - `readOnly` opens what another one writes: no lock, and nothing is created or
- *   changed. Logs and entries that are added later are seen.
+ *   changed. Logs and entries that are added later are seen, and logs that have
+ *   been removed or replaced are let go of: at once where the logs are listed
+ *   (`logs`, `scan`) or a read fails, and else within two seconds.
  * - When the scope closes, operations answer `Closed`, those in flight are
  *   waited for, and the log is synced. An operation counts as in flight until
  *   the operating system has answered, also if its fiber was interrupted.
@@ -71,10 +74,14 @@ export interface LogFile {
 export interface Options {
   /** The directory of the logs. It is created unless `readOnly`. */
   readonly directory: string
-  /** A log is rolled over before its entries take it past this size, at most 2 GiB - 1. Default: 1 GiB. */
+  /**
+   * A log is rolled over before its entries take it past this size, at most 2 GiB - 1. An entry that no such log has
+   * room for gets one of its own. Default: 1 GiB.
+   */
   readonly maxLogSize?: ByteSize.Input | undefined
   /**
-   * The largest entry, its ids (16 bytes) included: a larger one is not written, and is corruption where it is read.
+   * The largest entry, its ids (16 bytes) included, at most 2 GiB - 1: a larger one is not written, and is corruption
+   * where it is read.
    * Default: 5121 KiB, a little more than the 5 MiB of BookKeeper.
    */
   readonly maxEntrySize?: ByteSize.Input | undefined
@@ -98,21 +105,21 @@ export class EntryLog extends Context.Service<
       payload: Uint8Array
     ) => Effect.Effect<Location, EntryLogError.EntryLogError>
     /**
-     * Appends entries in their order and answers their locations in that order. With one that is invalid, none is
-     * appended. If it fails otherwise, some of them may stand in the logs; appending all of them again is safe, since
+     * Appends entries in their order and answers their locations in that order. The array is read when the effect
+     * runs; with an entry that is invalid, none is appended. If it fails otherwise, some of them may stand in the logs; appending all of them again is safe, since
      * of an entry that is there twice the latest holds.
      */
     readonly appendAll: (
       entries: ReadonlyArray<Entry>
     ) => Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError>
     /**
-     * Brings every entry whose append has been acknowledged to disk; read-only, there is none. Once this has failed, entries may be lost, and
-     * every later append and sync fails with the same error.
+     * Brings every entry whose append has been acknowledged to disk; read-only, there is none. Once this has failed,
+     * entries may be lost, and every later append and sync fails with the same `IOError`, which is not retryable.
      */
     readonly sync: Effect.Effect<void, EntryLogError.EntryLogError>
     /**
-     * The payload of the entry at a location. `NotFound` if there is no log or no entry there, `WrongEntry` if it is
-     * not the one asked for.
+     * The payload of the entry at a location, in memory of its own. `NotFound` if there is no log or no entry there,
+     * `WrongEntry` if it is not the one asked for.
      */
     readonly read: (
       ledgerId: LedgerId,
@@ -122,7 +129,8 @@ export class EntryLog extends Context.Service<
     /**
      * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
      * written when it comes to them. It fails with `Corruption` where bytes cannot be an entry log's, and with `Closed`
-     * once the entry log is; a torn tail ends only its own log. The payloads of one buffer, 256 KiB, share its memory.
+     * once the entry log is; a torn tail ends only its own log. The payloads of one buffer, 256 KiB, share its memory:
+     * they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
      */
     readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
     /** The logs by their ids. Those that are not sealed are scanned for their ledgers. */
@@ -134,7 +142,9 @@ export class EntryLog extends Context.Service<
 export const make: (
   options: Options
 ) => Effect.Effect<EntryLog["Service"], EntryLogError.EntryLogError, Scope.Scope> = (options) =>
-  Effect.flatMap(resolve(options), (settings) => Effect.map(acquire(settings), (opened) => service(settings, opened)))
+  Effect.suspend(() => resolve(options)).pipe(
+    Effect.flatMap((settings) => Effect.map(acquire(settings), (opened) => service(settings, opened)))
+  )
 
 /** Provides a directory of entry logs. */
 export const layer = (options: Options): Layer.Layer<EntryLog, EntryLogError.EntryLogError> =>
@@ -143,18 +153,16 @@ export const layer = (options: Options): Layer.Layer<EntryLog, EntryLogError.Ent
 const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"] => {
   const { appender, descriptors, logs, operations } = opened
   const { directory } = settings
-  const refuse = (operation: string, problem: string) =>
-    EntryLogError.invalidArgument(problem, { operation, path: directory })
 
   const append = (
     operation: string,
     entries: ReadonlyArray<Entry>
   ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> => {
-    const problem = Arguments.checkEntries(entries, settings)
-    if (problem !== undefined) return Effect.fail(refuse(operation, problem))
+    const where = { operation, path: directory }
     return operations.run(operation, () => {
-      if (appender === undefined) throw EntryLogError.readOnly({ operation, path: directory })
-      return appender.append(entries)
+      const additions = Arguments.additions(entries, settings, where)
+      if (appender === undefined) throw EntryLogError.readOnly(where)
+      return appender.append(additions)
     })
   }
 
@@ -164,24 +172,24 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
       Effect.map(append("append", [{ ledgerId, entryId, payload }]), onlyLocation),
     appendAll: (entries) => append("appendAll", entries),
     sync: operations.run("sync", () => appender?.sync() ?? Promise.resolve()),
-    read: (ledgerId, entryId, location) => {
-      const problem = Arguments.checkRead(ledgerId, entryId, location)
-      if (problem !== undefined) return Effect.fail(refuse("read", problem))
-      return operations.run("read", () => readEntry(settings, descriptors, ledgerId, entryId, location))
-    },
-    scan: (options = {}) => {
-      const problem = Arguments.checkScan(options)
-      if (problem !== undefined) return Stream.fail(refuse("scan", problem))
-      return Stream.fromPull(
-        Effect.sync(() => {
-          const scan = new Scan(logs, options)
-          return Effect.flatMap(
-            operations.run("scan", () => scan.next()),
-            (entries) => (isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done())
-          )
-        })
-      )
-    },
+    read: (ledgerId, entryId, location) =>
+      operations.run("read", () => {
+        Arguments.checkRead(ledgerId, entryId, location, { operation: "read", path: directory })
+        return readEntry(settings, descriptors, ledgerId, entryId, location)
+      }),
+    scan: (options) =>
+      Stream.fromPull(
+        Effect.map(
+          operations.run("scan", async () => {
+            return new Scan(logs, Arguments.scanSettings(options, { operation: "scan", path: directory }))
+          }),
+          (scan) =>
+            Effect.flatMap(
+              operations.run("scan", () => scan.next()),
+              (entries) => (isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done())
+            )
+        )
+      ),
     logs: operations.run("logs", () => logs.files())
   })
 }

@@ -6,7 +6,10 @@
  * What the operating system reports arrives here through {@link fromSystem} and
  * through nothing else.
  */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Os from "node:os"
+import { describe } from "./internal/describe.ts"
 
 const ReasonFields = {
   /** What happened, and what to do about it. */
@@ -54,8 +57,21 @@ export class MissingDirectory extends Schema.TaggedError<MissingDirectory>(id("M
 /** The disk is full. What was acknowledged stays readable. */
 export class NoSpace extends Schema.TaggedError<NoSpace>(id("NoSpace"))("NoSpace", ReasonFields) {}
 
-/** The operating system refused to read or write. */
-export class IOError extends Schema.TaggedError<IOError>(id("IOError"))("IOError", ReasonFields) {}
+/** The operating system refused to open, read, write or sync. */
+export class IOError extends Schema.TaggedError<IOError>(id("IOError"))("IOError", {
+  ...ReasonFields,
+  /** The operating system's code, where it gave one: `EMFILE`, `EIO`, … */
+  code: Schema.optional(Schema.String)
+}) {}
+
+/**
+ * The lock that keeps a second writer out cannot be had: the native part of `fs-native-extensions` cannot be loaded, or
+ * the file system has no such locks. Read-only opens need none.
+ */
+export class LockUnavailable extends Schema.TaggedError<LockUnavailable>(id("LockUnavailable"))(
+  "LockUnavailable",
+  ReasonFields
+) {}
 
 /** The ways in which an operation on entry logs can fail. */
 export type Reason =
@@ -69,6 +85,7 @@ export type Reason =
   | MissingDirectory
   | NoSpace
   | IOError
+  | LockUnavailable
 
 /** The schema of {@link Reason}. */
 export const Reason = Schema.Union([
@@ -81,7 +98,8 @@ export const Reason = Schema.Union([
   WrongEntry,
   MissingDirectory,
   NoSpace,
-  IOError
+  IOError,
+  LockUnavailable
 ])
 
 /** What every operation of this package fails with. */
@@ -102,10 +120,14 @@ export class EntryLogError extends Schema.TaggedError<EntryLogError>("@effect-bo
 
 /**
  * Says whether the same call may succeed later although the caller changes
- * nothing: the other owner lets go (`Locked`), or room is made (`NoSpace`).
+ * nothing: the other owner lets go (`Locked`), room is made (`NoSpace`), or what
+ * the operating system was short of is there again (`IOError` with a code such
+ * as `EMFILE`, `EAGAIN` or `ENOMEM`). A sync that failed is final.
  */
-export const isRetryable = (error: EntryLogError): boolean =>
-  error.reason._tag === "Locked" || error.reason._tag === "NoSpace"
+export const isRetryable = ({ reason }: EntryLogError): boolean =>
+  reason._tag === "Locked" ||
+  reason._tag === "NoSpace" ||
+  (reason._tag === "IOError" && reason.operation !== "sync" && troubleOf(reason.code).passes === true)
 
 /** Where a failure happened. */
 export interface Where {
@@ -144,6 +166,12 @@ export const corruption = (message: string, where: Where): EntryLogError =>
     `${where.path}: ${message}. Restore the file from a copy, or move it out of the directory to go on without its entries.`
   )
 
+/** Makes the `NotFound` error of a log that is not there: of the location of a read, or of a scan that had listed it. */
+export const missingLog = (where: Where): EntryLogError =>
+  where.operation === "read"
+    ? notFound("there is no such log", where)
+    : make(NotFound, where, `${where.path} has been removed since the logs were listed. Begin again without it.`)
+
 /** Makes the `NotFound` error of a location that is in no log. */
 export const notFound = (message: string, where: Where): EntryLogError =>
   make(NotFound, where, `${where.path}: ${message}. Look the location up again, or rebuild the index it came from.`)
@@ -160,45 +188,138 @@ export const missingDirectory = (where: Where): EntryLogError =>
     `there is no directory at ${where.path}. Check the path, or open it without readOnly to create it.`
   )
 
+/** Makes the error of an open for writing that could not load what locks the directory. */
+export const lockNotLoaded = (cause: unknown, where: Where): EntryLogError =>
+  // Whatever was loading, by its own code or by none, tells it in the words of the operating system.
+  /too many open files/i.test(messageOf(cause))
+    ? ioError(where, `${messageOf(cause)}. ${troubleOf("EMFILE").advice}`, cause, "EMFILE")
+    : make(
+        LockUnavailable,
+        where,
+        `the native part of "fs-native-extensions", which locks the directory, cannot be loaded by Node ` +
+          `${process.version} (${messageOf(cause)}). It is there for Linux with glibc, macOS and Windows, and needs a ` +
+          `Node that may load addons. Entry logs that are opened with readOnly need no lock.`,
+        cause
+      )
+
+/** Makes the `LockUnavailable` error of a file system that cannot lock. */
+export const noLocks = (cause: unknown, where: Where): EntryLogError =>
+  make(
+    LockUnavailable,
+    where,
+    `the file system of ${where.path} has no locks of open files (${messageOf(cause)}), so nothing would keep a second ` +
+      `writer out. Put the directory on one that has, or let the mount have locks. Entry logs that are opened with ` +
+      `readOnly need no lock.`,
+    cause
+  )
+
+/** Makes the `IOError` of an owner whose lock has been taken away from under it. */
+export const displacedLock = (where: Where): EntryLogError =>
+  ioError(
+    where,
+    `the directory at ${where.path}, or entry-log.lock in it, has been removed or replaced while it was locked, so ` +
+      `another writer may have opened it. Close it, and open it again when nobody else writes to it.`
+  )
+
+/**
+ * Makes the final error of a sync that failed: an `IOError` whatever its code, since the operating system may have
+ * dropped bytes that were acknowledged, and calls the next sync a success all the same.
+ */
+export const failedSync = (cause: unknown, path: string): EntryLogError =>
+  ioError(
+    { operation: "sync", path },
+    `${messageOf(cause)}, at ${path}. Entries since the last sync may be lost, and nothing is appended any more. ` +
+      `Open the directory again to go on with what is there.`,
+    cause
+  )
+
 /** Classifies what the operating system reported, by its error code. */
 export const fromSystem = (cause: unknown, where: Where): EntryLogError => {
-  if (cause instanceof EntryLogError) return cause
-  const text = cause instanceof Error ? cause.message : String(cause)
-  return hasCode(cause, "ENOSPC") || hasCode(cause, "EDQUOT")
-    ? make(
-        NoSpace,
-        where,
-        `${text}, at ${where.path}. Free some room on the device; entries that were acknowledged are kept.`,
-        cause
-      )
-    : make(
-        IOError,
-        where,
-        `${text}, at ${where.path}. Check the disk, its permissions, and that the directory is still there.`,
-        cause
-      )
+  if (isEntryLogError(cause)) return cause
+  const code = codeOf(cause)
+  const text = `${messageOf(cause)}, at ${where.path}.`
+  return code === "ENOSPC" || code === "EDQUOT"
+    ? make(NoSpace, where, `${text} Free some room on the device; entries that were acknowledged are kept.`, cause)
+    : ioError(where, `${text} ${troubleOf(code).advice}`, cause)
 }
 
 /** Whether a cause is an error of the operating system with this code, such as `ENOENT`. */
-export const hasCode = (cause: unknown, code: string): boolean =>
-  cause instanceof Error && "code" in cause && cause.code === code
+export const hasCode = (cause: unknown, code: string): boolean => codeOf(cause) === code
+
+/** Whether a cause is an error of this package with this reason. */
+export const hasReason = (cause: unknown, tag: Reason["_tag"]): boolean =>
+  isEntryLogError(cause) && cause.reason._tag === tag
+
+/** A kind of trouble that the operating system can have. */
+interface Trouble {
+  readonly codes: ReadonlyArray<string>
+  /** Whether it goes away by itself. */
+  readonly passes?: boolean
+  readonly advice: string
+}
+
+const troubles: ReadonlyArray<Trouble> = [
+  {
+    codes: ["EMFILE", "ENFILE"],
+    passes: true,
+    advice: "Try again with fewer files open, or raise the limit of open files (ulimit -n, or fs.file-max)."
+  },
+  {
+    codes: ["ENOMEM", "ENOBUFS", "ERR_MEMORY_ALLOCATION_FAILED"],
+    passes: true,
+    advice: "Try again when there is memory to be had."
+  },
+  {
+    codes: ["EAGAIN", "EINTR", "EBUSY", "ETIMEDOUT"],
+    passes: true,
+    advice: "It was refused for the moment: try again."
+  },
+  { codes: ["EACCES", "EPERM"], advice: "Let this user read and write the directory and its files." },
+  { codes: ["EROFS"], advice: "The file system is mounted read-only: make it writable, or open with readOnly." },
+  { codes: ["ENOENT", "ENOTDIR", "ESTALE"], advice: "Check that the directory is still there, and still mounted." },
+  { codes: ["EFBIG"], advice: "Lower maxLogSize, or raise the limit of the file's size (ulimit -f)." },
+  { codes: ["EIO", "ENXIO", "ENODEV"], advice: "Check the device: it failed to read or to write." }
+]
+
+const troubleOf = (code: string | undefined): Trouble =>
+  troubles.find(({ codes }) => code !== undefined && codes.includes(code)) ?? otherwise
+
+const otherwise: Trouble = {
+  codes: [],
+  advice: "Check the disk, its permissions, and that the directory is still there."
+}
+
+/** Also one that another realm, or another copy of this package, has made. */
+const isEntryLogError = (cause: unknown): cause is EntryLogError =>
+  Predicate.isTagged(cause, "EntryLogError") && Predicate.hasProperty(cause, "reason")
+
+/** The code of an error. It tells also where the error is of another realm, and so no `instanceof Error` of this one. */
+const codeOf = (cause: unknown): string | undefined => {
+  if (!Predicate.hasProperty(cause, "code") || typeof cause.code !== "string") return undefined
+  // libuv has no name for some, such as EDQUOT, ENOLCK and ESTALE.
+  const number = Number(/^Unknown system error -(\d+)$/.exec(cause.code)?.[1])
+  return Object.entries(Os.constants.errno).find(([, errno]) => errno === number)?.[0] ?? cause.code
+}
+
+const messageOf = (cause: unknown): string =>
+  Predicate.hasProperty(cause, "message") && typeof cause.message === "string" ? cause.message : describe(cause)
 
 interface Fields extends Where {
   readonly message: string
   readonly cause?: unknown
 }
 
-const make = (
-  Class: new (fields: Fields) => Reason,
-  { operation, path }: Where,
-  message: string,
-  cause?: unknown
-): EntryLogError =>
+const ioError = (where: Where, message: string, cause?: unknown, code = codeOf(cause)): EntryLogError =>
   new EntryLogError({
-    reason: new Class({
-      operation,
-      path,
-      message: `${operation}: ${message}`,
-      ...(cause === undefined ? {} : { cause })
-    })
+    reason: new IOError({ ...fields(where, message, cause), ...(code === undefined ? {} : { code }) })
   })
+
+const make = (Class: new (fields: Fields) => Reason, where: Where, message: string, cause?: unknown): EntryLogError =>
+  new EntryLogError({ reason: new Class(fields(where, message, cause)) })
+
+const fields = ({ operation, path }: Where, message: string, cause: unknown): Fields => ({
+  operation,
+  path,
+  message: `${operation}: ${message}`,
+  ...(cause === undefined ? {} : { cause })
+})

@@ -5,9 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { EntryId, EntryLog, LedgerId, Location } from "../src/index.ts"
+import { EntryId, LedgerId, Location } from "../src/index.ts"
 import * as Fixtures from "./fixtures.ts"
-import { bytes, descriptorsIn, entry, entryBytes, logBytes, reasonOf, tagOf, using } from "./support.ts"
+import { bytes, descriptorsIn, entry, entryBytes, logBytes, reasonOf, using } from "./support.ts"
 
 const largest = 2n ** 63n - 1n
 
@@ -214,41 +214,6 @@ describe("an append", () => {
     })
   )
 
-  it.effect("of an entry that fits in no log is refused", () =>
-    Effect.gen(function* () {
-      const directory = yield* Fixtures.temporaryDirectory
-      yield* using({ directory, maxLogSize: 2000 }, (log) =>
-        Effect.gen(function* () {
-          const reason = yield* reasonOf(log.appendAll([entry(1n, 0n, bytes(957))]))
-          assert.strictEqual(reason._tag, "InvalidArgument")
-          assert.include(reason.message, "maxLogSize")
-          yield* log.appendAll([entry(1n, 0n, bytes(956))])
-        })
-      )
-    })
-  )
-
-  it.effect("of what is no entry is refused, whoever passed it", () =>
-    Effect.gen(function* () {
-      const directory = yield* Fixtures.temporaryDirectory
-      yield* using({ directory }, (log) =>
-        Effect.gen(function* () {
-          for (const args of [
-            [-1n, 0n, bytes(1)],
-            [0n, 2n ** 63n, bytes(1)],
-            [1, 0n, bytes(1)],
-            [0n, undefined, bytes(1)],
-            [0n, 0n, "text"],
-            [0n, 0n, undefined]
-          ]) {
-            assert.strictEqual(yield* tagOf(appendUnchecked(log, args)), "InvalidArgument")
-          }
-        })
-      )
-      assert.deepStrictEqual(Fs.readdirSync(directory), ["entry-log.lock"])
-    })
-  )
-
   it.effect("of many fibers at once, over many logs, beside syncs, reads and scans, loses nothing", () =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory
@@ -293,39 +258,99 @@ describe("an append", () => {
   )
 })
 
-describe("the options", () => {
-  it.effect.each([
-    { directory: "" },
-    { directory: "a\0b" },
-    { directory: "x", maxLogSize: 1043 },
-    { directory: "x", maxLogSize: "2 GiB" },
-    { directory: "x", maxLogSize: -1 },
-    { directory: "x", maxEntrySize: 15 },
-    { directory: "x", maxEntrySize: Number.NaN },
-    { directory: "x", maxEntrySize: "3 GiB" }
-  ] satisfies ReadonlyArray<EntryLog.Options>)("%o are refused", (options) =>
+describe("an entry that is larger than a log may be", () => {
+  it.effect("has a log of its own, with its ledgers map once the next one is appended", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* tagOf(Effect.scoped(EntryLog.make(options))), "InvalidArgument")
+      const directory = yield* Fixtures.temporaryDirectory
+      const entries = [entry(1n, 0n, "before"), entry(2n, 0n, bytes(977)), entry(1n, 1n, "after")]
+      yield* using({ directory, maxLogSize: 2020 }, (log) =>
+        Effect.gen(function* () {
+          const locations = yield* log.appendAll(entries)
+          assert.deepStrictEqual(
+            locations,
+            [0, 1, 2].map((logId) => Location.fromLog(logId, 1028))
+          )
+          assert.deepStrictEqual(
+            (yield* log.logs).map(({ id, ledgers, sealed, size }) => ({ id, ledgers: [...ledgers], sealed, size })),
+            [
+              { id: 0, ledgers: [[LedgerId.make(1n), 26]], sealed: true, size: 1024 + 26 + 40 },
+              { id: 1, ledgers: [[LedgerId.make(2n), 997]], sealed: true, size: 1024 + 997 + 40 },
+              { id: 2, ledgers: [[LedgerId.make(1n), 25]], sealed: false, size: 1024 + 25 }
+            ]
+          )
+        })
+      )
+      const large = Fs.readFileSync(Path.join(directory, "1.log"))
+      assert.strictEqual(large.readBigInt64BE(8), 2021n)
+      assert.deepStrictEqual(large.subarray(1024, 2021), entryBytes(entry(2n, 0n, bytes(977))))
     })
   )
 
-  it.effect("at their limits are accepted", () =>
+  it.effect("fills a log where it is as large as one may be, and shares one where it is smaller by any", () =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory
-      yield* using({ directory, maxLogSize: 1044, maxEntrySize: 16 }, (log) => log.appendAll([entry(1n, 1n)]))
-      yield* using({ directory, maxLogSize: 2 ** 31 - 1, maxEntrySize: 2 ** 31 - 1 }, (log) =>
-        log.appendAll([entry(1n, 2n)])
+      yield* using({ directory, maxLogSize: 2020 }, (log) =>
+        Effect.gen(function* () {
+          const locations = yield* log.appendAll([956, 976, 0, 956, 0].map((size) => entry(1n, 0n, bytes(size))))
+          assert.deepStrictEqual(locations, [
+            Location.fromLog(0, 1028),
+            Location.fromLog(1, 1028),
+            Location.fromLog(2, 1028),
+            Location.fromLog(2, 1048),
+            Location.fromLog(3, 1028)
+          ])
+        })
       )
-      assert.deepStrictEqual(Fs.readFileSync(Path.join(directory, "0.log")).subarray(1024), entryBytes(entry(1n, 1n)))
+    })
+  )
+
+  it.effect(
+    "is read and scanned like any other, first or last, alone or in a row, above the buffer's size or below",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* Fixtures.temporaryDirectory
+        const sizes = [5_000, 3_000_000, 1, 2, 1_048_556, 1_048_557, 1_048_558, 0, 4_999, 5_100_000]
+        const entries = sizes.map((size, id) => entry(BigInt(id % 3), BigInt(id), bytes(size, id)))
+        yield* using({ directory, maxLogSize: 4096 }, (log) =>
+          Effect.gen(function* () {
+            const locations = yield* log.appendAll(entries)
+            assert.deepStrictEqual(locations.map(Location.logId), [0, 1, 2, 2, 3, 4, 5, 6, 7, 8])
+            const read = yield* Effect.forEach(entries, ({ entryId, ledgerId }, index) =>
+              log.read(ledgerId, entryId, locations[index] ?? Location.make(0n))
+            )
+            assert.deepStrictEqual(
+              read,
+              entries.map(({ payload }) => payload)
+            )
+            assert.deepStrictEqual(
+              yield* Stream.runCollect(log.scan()),
+              entries.map((added, index) => ({ ...added, location: locations[index] ?? Location.make(0n) }))
+            )
+          })
+        )
+        const sealed = yield* using({ directory, readOnly: true }, (log) => log.logs)
+        assert.deepStrictEqual(
+          sealed.map((file) => file.sealed),
+          [true, true, true, true, true, true, true, true, false]
+        )
+      })
+  )
+
+  it.effect("is refused above maxEntrySize all the same", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* using({ directory, maxLogSize: 2000, maxEntrySize: 4000 }, (log) =>
+        Effect.gen(function* () {
+          const reason = yield* reasonOf(log.appendAll([entry(1n, 0n), entry(1n, 1n, bytes(3985))]))
+          assert.strictEqual(reason._tag, "InvalidArgument")
+          assert.include(reason.message, "4001 bytes with its ids; maxEntrySize allows 4000")
+          assert.deepStrictEqual(Fs.readdirSync(directory), ["entry-log.lock"])
+          assert.deepStrictEqual(yield* log.appendAll([entry(1n, 1n, bytes(3984))]), [Location.fromLog(0, 1028)])
+        })
+      )
     })
   )
 })
 
 const appendOne = (directory: string) =>
   using({ directory }, (log) => log.append(LedgerId.make(1n), EntryId.make(1n), bytes(1)))
-
-/** As a caller without types would. */
-const appendUnchecked = (
-  log: EntryLog.EntryLog["Service"],
-  args: ReadonlyArray<unknown>
-): ReturnType<typeof log.append> => Reflect.apply(log.append, log, args)

@@ -44,7 +44,7 @@ describe("a writer that the operating system refuses in the middle of an entry",
   ] as const)("goes on with what fits: %s", ([, maxLogSize]) =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory
-      const child = yield* startLimited(64, "fill", directory, String(maxLogSize))
+      const child = yield* startLimited("-f 64", "fill", directory, String(maxLogSize))
       assert.strictEqual(yield* child.ended, 0)
       assert.deepStrictEqual(child.printed(), ["IOError", "whole"])
       // 63 entries of 1020 bytes fit below the 64 KiB, and the three of 20 bytes after them.

@@ -6,6 +6,7 @@ import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import * as Fs from "node:fs"
 import { EntryLog, Location } from "../src/index.ts"
 import * as Fixtures from "./fixtures.ts"
+import { refuse } from "./refusals.ts"
 import { bytes, descriptorsIn, entry, reasonOf, tagOf, using } from "./support.ts"
 
 /** Opens a directory in a scope of its own. */
@@ -24,10 +25,15 @@ const breakSync = (directory: string) =>
     return Effect.sync(() => replace(descriptor, path))
   })
 
-/** Closes a descriptor and opens another file under its number, which is the lowest that is free. */
+/** Closes a descriptor and opens another file under its number; lower ones that are free are taken meanwhile. */
 const replace = (descriptor: number, path: string): void => {
   Fs.closeSync(descriptor)
-  assert.strictEqual(Fs.openSync(path, "r+"), descriptor)
+  const lower: Array<number> = []
+  for (let opened = Fs.openSync(path, "r+"); opened !== descriptor; opened = Fs.openSync(path, "r+")) {
+    assert.isBelow(opened, descriptor)
+    lower.push(opened)
+  }
+  for (const opened of lower) Fs.closeSync(opened)
 }
 
 describe("after the release", () => {
@@ -74,6 +80,89 @@ describe("after the release", () => {
         assert.isAbove(descriptorsIn(directory).size, 0)
       }).pipe(Effect.provide(Layer.fresh(EntryLog.layer({ directory }))))
       assert.strictEqual(descriptorsIn(directory).size, 0)
+    })
+  )
+})
+
+describe("in a scope whose finalizers run at once", () => {
+  it.effect("what is in flight is waited for, then synced, and the lock goes last", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      const calls: Array<string> = []
+      yield* refuse(({ name }) => {
+        calls.push(name)
+        return undefined
+      })
+      const scope = yield* Scope.make("parallel")
+      const log = yield* Scope.provide(EntryLog.make({ directory }), scope)
+      const entries = Array.from({ length: 100 }, (_, id) => entry(1n, BigInt(id), bytes(100_000, id)))
+      const [fiber, interrupted] = [log.appendAll(entries), log.appendAll(entries)].map((append) =>
+        Effect.runFork(Effect.exit(append))
+      )
+      if (fiber === undefined || interrupted === undefined) throw new Error("two appends were forked")
+      yield* Fiber.interrupt(interrupted)
+      assert.include(calls, "open")
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(Scope.close(scope, Exit.void))))
+      const locations = yield* Effect.flatten(Fiber.join(fiber))
+      assert.strictEqual(locations.length, 100)
+      // The log, and then the lock.
+      assert.deepStrictEqual(calls.slice(-3), ["fdatasync", "close", "close"])
+      assert.strictEqual(yield* using({ directory }, (log) => Stream.runCount(log.scan())), 200)
+    })
+  )
+})
+
+describe("an open that does not succeed", () => {
+  it.effect("half-way leaves nothing open, and succeeds in the same scope once what was wrong is gone", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      Fs.mkdirSync(`${directory}/lastId`)
+      assert.strictEqual(yield* tagOf(EntryLog.make({ directory })), "IOError")
+      assert.strictEqual(descriptorsIn(directory).size, 0)
+      Fs.rmdirSync(`${directory}/lastId`)
+      const log = yield* EntryLog.make({ directory })
+      yield* log.appendAll([entry(1n, 1n)])
+    })
+  )
+
+  it.effect("because it was interrupted, wherever it was, leaves nothing open", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* using({ directory }, () => Effect.void)
+      const opened = Effect.scoped(Effect.asVoid(Layer.build(Layer.fresh(EntryLog.layer({ directory })))))
+      let interruptions = 0
+      while (true) {
+        const opening = yield* Effect.forkChild(opened)
+        const exit = yield* Effect.scoped(
+          Effect.andThen(
+            refuse(({ number }) => {
+              if (number === interruptions) opening.interruptUnsafe()
+              return undefined
+            }),
+            Fiber.await(opening)
+          )
+        )
+        assert.strictEqual(descriptorsIn(directory).size, 0)
+        if (Exit.isSuccess(exit)) break
+        interruptions += 1
+      }
+      assert.isAbove(interruptions, 5)
+      yield* using({ directory }, (log) => log.appendAll([entry(1n, 1n)]))
+    })
+  )
+
+  it.effect("leaves no directory of those that it has created and not brought to disk", () =>
+    Effect.gen(function* () {
+      const root = yield* Fixtures.temporaryDirectory
+      const directory = `${root}/a/b/c`
+      yield* Effect.scoped(
+        Effect.andThen(
+          refuse(({ name }) => (name === "fsync" ? "EIO" : undefined)),
+          Effect.map(tagOf(EntryLog.make({ directory })), (tag) => assert.strictEqual(tag, "IOError"))
+        )
+      )
+      assert.deepStrictEqual(Fs.readdirSync(root), [])
+      yield* using({ directory }, (log) => log.appendAll([entry(1n, 1n)]))
     })
   )
 })

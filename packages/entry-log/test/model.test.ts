@@ -10,7 +10,11 @@ import { bytes, entry, tagOf, using } from "./support.ts"
 
 const Id = Schema.Literals([0n, 1n, 255n, 256n, 2n ** 32n, 2n ** 63n - 1n])
 
-const Append = Schema.Struct({ ledgerId: Id, entryId: Id, size: Schema.Literals([0, 1, 15, 40, 200, 900]) })
+const Append = Schema.Struct({
+  ledgerId: Id,
+  entryId: Id,
+  size: Schema.Literals([0, 1, 15, 40, 200, 900, 1004, 1005, 3000])
+})
 
 const Step = Schema.Union([
   Schema.TaggedStruct("append", { append: Append }),
@@ -26,7 +30,7 @@ type Step = typeof Step.Type
 type Append = typeof Append.Type
 type Log = EntryLog.EntryLog["Service"]
 
-/** Small enough to be rolled over every few entries. */
+/** Small enough to be rolled over every few entries, and for some of them to be larger. */
 const maxLogSize = 2048
 
 class Model {

@@ -80,15 +80,15 @@ export const descriptorsIn = (directory: string): ReadonlyMap<number, string> =>
 export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Program, never, Scope.Scope> =>
   startCommand(process.execPath, [programPath(name), ...args], import.meta.dirname)
 
-/** Starts a program that cannot write a file longer than some KiB. */
+/** Starts a program under a limit of `ulimit`: `-f 64` for files of at most 64 KiB, `-n 100` for 100 descriptors. */
 export const startLimited = (
-  limit: number,
+  limit: string,
   name: string,
   ...args: ReadonlyArray<string>
 ): Effect.Effect<Program, never, Scope.Scope> =>
   startCommand(
     "bash",
-    ["-c", `ulimit -f ${limit} && exec "$@"`, "bash", process.execPath, programPath(name), ...args],
+    ["-c", `ulimit ${limit} && exec "$@"`, "bash", process.execPath, programPath(name), ...args],
     import.meta.dirname
   )
 

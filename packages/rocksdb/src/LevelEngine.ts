@@ -19,6 +19,8 @@ import * as Arguments from "./internal/arguments.ts"
 import * as levelBinding from "./internal/levelBinding.ts"
 import { LevelRecovery } from "./internal/LevelRecovery.ts"
 import { LevelWriter, toBuffer } from "./internal/LevelWriter.ts"
+import * as Thrown from "./internal/thrown.ts"
+import { unavailable } from "./internal/unavailable.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
@@ -28,23 +30,18 @@ export const name = "rocksdb"
 /** Provides `rocksdb` as the engine, or says what to do where it does not load. */
 export const layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = Layer.effect(
   Engine.Engine,
-  Effect.tryPromise({ try: () => levelBinding.load(), catch: (cause) => unavailable(cause) }).pipe(
-    Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) }))
-  )
+  Effect.tryPromise({
+    try: () => levelBinding.load(),
+    catch: (cause) =>
+      unavailable(
+        name,
+        Thrown.messageOf(cause),
+        `Install it and compile it for this Node with "npm rebuild rocksdb", or leave LevelEngine out to use the ` +
+          `default engine.`,
+        cause
+      )
+  }).pipe(Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) })))
 )
-
-const unavailable = (cause: unknown) =>
-  new RocksDBError.RocksDBError({
-    reason: new RocksDBError.EngineUnavailable({
-      operation: "load",
-      path: "",
-      cause,
-      message:
-        `load: the binding "rocksdb" cannot be loaded by Node ${process.version} at ${process.execPath} ` +
-        `(${cause instanceof Error ? cause.message : String(cause)}). Install it and compile it for this Node with ` +
-        `"npm rebuild rocksdb", or leave LevelEngine out to use the default engine.`
-    })
-  })
 
 /** The bits a key of the bloom filter that the binding always builds. */
 const bloomBitsPerKey = 10
@@ -93,12 +90,14 @@ const maxInt32 = 0x7fff_ffff
 
 class LevelDatabase implements Engine.Database {
   readonly #level: Binding
+  readonly #path: string
   readonly #wal: WalSync
   readonly #writer: LevelWriter
   readonly #recovery: LevelRecovery
 
   constructor(level: Binding, path: string) {
     this.#level = level
+    this.#path = path
     this.#wal = new WalSync(path)
     this.#recovery = new LevelRecovery(path, (name) => Number(level.getProperty(`rocksdb.${name}`)))
     this.#writer = new LevelWriter({
@@ -108,11 +107,15 @@ class LevelDatabase implements Engine.Database {
     })
   }
 
-  getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
-    answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
+  getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
+    Arguments.checkKeys(keys, this.#path)
+    return answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
+  }
 
-  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> =>
-    this.#writer.write(operations, sync)
+  write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+    Arguments.checkOperations(operations, this.#path)
+    return this.#writer.write(operations, sync)
+  }
 
   cursor = (options: Engine.CursorOptions): Engine.Cursor => new LevelCursor(this.#level, options)
 

@@ -5,10 +5,18 @@
  * prevent, so every series of theirs is registered here: it appears when it is
  * acquired, and it is out of the registry before anything that was acquired
  * before it is released.
+ *
+ * A registry has room for one series of a name and attributes. Where two owners
+ * want it, such as a reader beside the writer of one directory, the one that
+ * came last answers; when it goes, in whichever order, the one that came last of
+ * those that are left answers again.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
+import * as Thrown from "./internal/thrown.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 
 /** A metric, and where its state is read at each scrape. */
@@ -18,12 +26,19 @@ export interface Series {
 }
 
 /**
- * Makes the series of a metric. `get` is called at every snapshot and must not throw, because one throwing callback
- * breaks the snapshot of every metric; it reads plain memory, never a native handle.
+ * Makes the series of a metric. `get` is called when it is registered and at every snapshot; it reads plain memory, never
+ * a native handle, and should not throw. Where it does, which would break the snapshot of every metric, the series keeps
+ * its last state, and a warning says so once.
  */
 export const make = <Input, State>(metric: Metric.Metric<Input, State>, get: () => State): Series => ({
   register: Effect.contextWith((context) =>
-    Effect.sync(() => Metric.registerUnsafe(metric, context, { get, update: ignore, modify: ignore }))
+    Effect.sync(() => {
+      const warn = (cause: unknown) =>
+        Effect.runForkWith(context)(
+          Effect.logWarning(`The series ${metric.id} keeps its last state: ${Thrown.messageOf(cause)}`)
+        )
+      return register(metric, context, safe(get, warn))
+    })
   )
 })
 
@@ -33,15 +48,64 @@ export const make = <Input, State>(metric: Metric.Metric<Input, State>, get: () 
  */
 export const scoped = (name: string, series: ReadonlyArray<Series>): Effect.Effect<void, never, Scope.Scope> => {
   const registrations: Array<Metric.Registration> = []
+  const removeAll = Effect.sync(() => {
+    for (const registration of registrations) registration.remove()
+  })
   return Lifecycle.scoped(
     `gauge:${name}`,
     Effect.forEach(series, ({ register }) => Effect.map(register, (registration) => registrations.push(registration)), {
       discard: true
-    }),
-    Effect.sync(() => {
-      for (const registration of registrations) registration.remove()
-    })
+    }).pipe(Effect.onExit((exit) => (Exit.isFailure(exit) ? removeAll : Effect.void))),
+    removeAll
   )
+}
+
+/** Never throws once it has answered for the first time. */
+const safe = <State>(get: () => State, warn: (cause: unknown) => void): (() => State) => {
+  let last = get()
+  let warned = false
+  return () => {
+    try {
+      last = get()
+    } catch (cause) {
+      if (!warned) warn(cause)
+      warned = true
+    }
+    return last
+  }
+}
+
+/** What a registry holds of a series. */
+type Entry = NonNullable<ReturnType<Metric.MetricRegistry["get"]>>
+
+/** Of each registry and key in it, who has registered a series and not removed it, in the order in which they came. */
+const owners = new WeakMap<Metric.MetricRegistry, Map<string, Array<Entry>>>()
+
+const register = <Input, State>(
+  metric: Metric.Metric<Input, State>,
+  context: Context.Context<never>,
+  get: () => State
+): Metric.Registration => {
+  const registry = Context.get(context, Metric.MetricRegistry)
+  const registration = Metric.registerUnsafe(metric, context, { get, update: ignore, modify: ignore })
+  const added = Array.from(registry).find(([, entry]) => entry.hooks.get === get)
+  if (added === undefined) return registration
+  const [key, entry] = added
+  const keys = owners.get(registry) ?? new Map<string, Array<Entry>>()
+  owners.set(registry, keys)
+  keys.set(key, [...(keys.get(key) ?? []), entry])
+  return { remove: () => remove(registry, keys, key, entry) }
+}
+
+const remove = (registry: Metric.MetricRegistry, keys: Map<string, Array<Entry>>, key: string, entry: Entry): void => {
+  const left = (keys.get(key) ?? []).filter((other) => other !== entry)
+  if (left.length === 0) keys.delete(key)
+  else keys.set(key, left)
+  // What somebody else has put there is theirs.
+  if (registry.get(key) !== entry) return
+  const before = left.at(-1)
+  if (before === undefined) registry.delete(key)
+  else registry.set(key, before)
 }
 
 const ignore = (): void => {}

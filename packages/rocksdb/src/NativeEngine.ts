@@ -11,19 +11,41 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import Binding from "rocksdb-native"
+import * as Predicate from "effect/Predicate"
+import type Binding from "rocksdb-native"
 import { existsSync } from "node:fs"
 import * as Engine from "./Engine.ts"
+import * as Arguments from "./internal/arguments.ts"
 import * as LogRecords from "./internal/logRecords.ts"
 import * as CompactionRoom from "./internal/compactionRoom.ts"
+import * as nativeBinding from "./internal/nativeBinding.ts"
+import * as Thrown from "./internal/thrown.ts"
+import { unavailable } from "./internal/unavailable.ts"
 import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
 /** The name that a directory of this engine carries. */
 export const name = "rocksdb-native"
 
-/** Provides `rocksdb-native` as the engine. */
-export const layer: Layer.Layer<Engine.Engine> = Layer.sync(Engine.Engine, () => Engine.Engine.of({ name, open }))
+/** Provides `rocksdb-native` as the engine, or says what to do where it cannot be loaded. */
+export const layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = Layer.effect(
+  Engine.Engine,
+  Effect.try({
+    try: () => nativeBinding.load(),
+    catch: (cause) => unavailable(name, loaderSaying(cause), advice, cause)
+  }).pipe(Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) })))
+)
+
+const advice =
+  "It has prebuilt binaries for Linux with glibc, macOS and Windows, each for x64 and arm64, and needs a Node that may " +
+  "load addons: not one that runs with --no-addons, or with --permission and without --allow-addons. Elsewhere use " +
+  "LevelEngine with a binding that is compiled there."
+
+/** The loader wraps what Node says of the file that it found. */
+const loaderSaying = (cause: unknown): string => {
+  const inner = Predicate.hasProperty(cause, "cause") ? (cause.cause ?? cause) : cause
+  return Thrown.messageOf(inner).split("\n", 1).join()
+}
 
 /**
  * Pinned, so that a directory does not change its format with the binding's
@@ -31,7 +53,10 @@ export const layer: Layer.Layer<Engine.Engine> = Layer.sync(Engine.Engine, () =>
  */
 const tableFormatVersion = 6
 
-const open = (options: Engine.OpenOptions): Effect.Effect<Engine.Database, RocksDBError.RocksDBError> => {
+const open = (
+  binding: typeof Binding,
+  options: Engine.OpenOptions
+): Effect.Effect<Engine.Database, RocksDBError.RocksDBError> => {
   if (options.blockCacheSize !== undefined && options.blockCacheSize !== 0) {
     return Effect.fail(
       RocksDBError.invalidArgument(
@@ -42,23 +67,23 @@ const open = (options: Engine.OpenOptions): Effect.Effect<Engine.Database, Rocks
     )
   }
   return Effect.tryPromise({
-    try: () => openBinding(options),
+    try: () => openDatabase(binding, options),
     catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path: options.path })
   })
 }
 
-const openBinding = async (options: Engine.OpenOptions): Promise<Engine.Database> => {
+const openDatabase = async (RocksDB: typeof Binding, options: Engine.OpenOptions): Promise<Engine.Database> => {
   // Where there is no directory yet, RocksDB says so or makes one.
   if (existsSync(options.path)) await LogRecords.check(options.path)
   const bits = options.bloomBitsPerKey ?? 10
-  const binding = new Binding(options.path, {
+  const binding = new RocksDB(options.path, {
     readOnly: options.readOnly,
     createIfMissing: options.createIfMissing,
     writeBufferSize: options.writeBufferSize,
     blockCache: options.blockCacheSize === undefined,
     // RocksDB refuses to keep them in a cache that there is not.
     tableCacheIndexAndFilterBlocks: options.blockCacheSize === undefined,
-    filterPolicy: bits === 0 ? null : new Binding.BloomFilterPolicy(bits),
+    filterPolicy: bits === 0 ? null : new RocksDB.BloomFilterPolicy(bits),
     tableFormatVersion,
     ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
   })
@@ -79,6 +104,7 @@ class NativeDatabase implements Engine.Database {
   }
 
   getMany = async (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
+    Arguments.checkKeys(keys, this.#options.path)
     const batch = this.#binding.read({ capacity: keys.length, autoDestroy: true })
     const pending: Array<Promise<Uint8Array | null>> = []
     for (const key of keys) pending.push(batch.get(key))
@@ -89,6 +115,7 @@ class NativeDatabase implements Engine.Database {
   }
 
   write = async (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+    Arguments.checkOperations(operations, this.#options.path)
     const batch = this.#binding.write({ capacity: operations.length, autoDestroy: true })
     for (const operation of operations) {
       switch (operation.type) {

@@ -4,22 +4,27 @@
  * A fiber in the gauge's own scope reads the property at an interval; a scrape
  * gets the last sample and never reaches the database. A layer that has no
  * database does not compile, and one whose property the engine lacks, or whose
- * property is not a number, is a bug: it dies when it is built, and names it.
+ * property is not a number, or whose options make no sense, is a bug: it dies
+ * when it is built, and names it.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Arguments from "./internal/arguments.ts"
+import { describe } from "./internal/describe.ts"
+import * as Durations from "./internal/durations.ts"
+import { Refusal, take } from "./internal/refusal.ts"
 import * as MetricSeries from "./MetricSeries.ts"
 import { RocksDB } from "./RocksDB.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
 /** The options of a gauge. */
 export interface Options {
-  /** How often the property is read. Default: {@link SampleInterval}. */
+  /** How often the property is read: a duration above 0. Default: {@link SampleInterval}. */
   readonly interval?: Duration.Input | undefined
   /** The name of the metric. Default: `rocksdb_` and the property in snake case, with its unit where it is known. */
   readonly name?: string | undefined
@@ -27,7 +32,7 @@ export interface Options {
   readonly description?: string | undefined
 }
 
-/** How often gauges read their property unless they say otherwise: every 10 seconds. */
+/** How often gauges read their property unless they say otherwise, a duration above 0: every 10 seconds. */
 export const SampleInterval: Context.Reference<Duration.Input> = Context.Reference<Duration.Input>(
   "@effect-bookie/rocksdb/PropertyGauge/SampleInterval",
   { defaultValue: () => "10 seconds" }
@@ -85,10 +90,11 @@ export const make: (
   options?: Options | undefined
 ) {
   const database = yield* RocksDB
-  const interval = Duration.fromInputUnsafe(options?.interval ?? (yield* SampleInterval))
-  const name = options?.name ?? metricName(property)
+  const sampleInterval = yield* SampleInterval
+  const where = { operation: "gauge", path: database.path }
+  const { description, interval, name } = take(where, () => settingsOf(property, options, sampleInterval))
   const gauge = Metric.gauge(name, {
-    description: options?.description ?? `RocksDB property ${property}`,
+    description,
     attributes: { path: database.path }
   })
 
@@ -101,6 +107,20 @@ export const make: (
   })
   yield* Effect.forkScoped(Effect.repeat(Effect.delay(refresh, interval), Schedule.forever))
 })
+
+/** The options without gaps; throws for what makes no sense, in the options or in the {@link SampleInterval}. */
+const settingsOf = (property: string, options: Options = {}, sampleInterval: Duration.Input) => {
+  Arguments.property(property)
+  Arguments.record(options, "options")
+  const { description = `RocksDB property ${property}`, interval, name = metricName(property) } = options
+  if (typeof name !== "string" || name === "") throw new Refusal(`name must be a text, not ${describe(name)}`)
+  return {
+    name,
+    description,
+    interval:
+      interval === undefined ? Durations.take(sampleInterval, "SampleInterval") : Durations.take(interval, "interval")
+  }
+}
 
 const read = (database: RocksDB["Service"], property: string): Effect.Effect<number, RocksDBError.RocksDBError> =>
   Effect.flatMap(database.property(property), (text) => {

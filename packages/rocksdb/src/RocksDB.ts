@@ -9,6 +9,12 @@
  *
  * Writes are on disk before they are acknowledged unless their durability is
  * "buffered". Keys are ordered by their bytes, unsigned.
+ *
+ * Arguments count as they are when the effect runs: a list that is filled after
+ * `write(list)` was called is checked and written as it is then, each time that
+ * the effect runs. Lists, options and the bounds of ranges are copied there.
+ * Keys and values are not: their bytes must stay as they are, neither be changed
+ * nor transferred nor resized, until the operation has answered.
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
@@ -17,6 +23,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs/promises"
@@ -27,6 +34,7 @@ import * as Arguments from "./internal/arguments.ts"
 import { acquire, type OpenDatabase } from "./internal/acquire.ts"
 import * as Cursor from "./internal/cursor.ts"
 import * as Interval from "./internal/interval.ts"
+import * as Refusal from "./internal/refusal.ts"
 import * as NativeEngine from "./NativeEngine.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
@@ -53,7 +61,7 @@ export interface Range {
 export interface StreamOptions {
   /** From the last key to the first. */
   readonly reverse?: boolean | undefined
-  /** How many entries at most. */
+  /** How many entries at most: a whole number, or Infinity, the default. */
   readonly limit?: number | undefined
   /** Leaves the values empty, and unread. */
   readonly keysOnly?: boolean | undefined
@@ -61,25 +69,25 @@ export interface StreamOptions {
 
 /** How to open a database. */
 export interface Options {
-  /** The directory of the database. */
+  /** The directory of the database: a path, not a URL. */
   readonly path: string
   /** Opens what is there without a lock and without writing to it. Default: false. */
   readonly readOnly?: boolean | undefined
   /** Default: true. */
   readonly createIfMissing?: boolean | undefined
-  /** How much a memtable holds before it is flushed to an SST file. Default: 64 MiB. */
+  /** How much a memtable holds before it is flushed to an SST file, 64 GiB at most. Default: 64 MiB. */
   readonly writeBufferSize?: ByteSize.Input | undefined
   /** How much of the SST files is cached in memory; see each engine for its default and for what it can do. */
   readonly blockCacheSize?: ByteSize.Input | undefined
-  /** The size of the bloom filter of an SST file, 0 for none. Default: 10. */
+  /** The size of the bloom filter of an SST file, up to 64, 0 for none. Default: 10. */
   readonly bloomBitsPerKey?: number | undefined
-  /** How many SST files are kept open, -1 for all. By default the choice of the engine. */
+  /** How many SST files are kept open, at least 1, or -1 for all. By default the choice of the engine. */
   readonly maxOpenFiles?: number | undefined
   /** The durability of writes that do not say. Default: "sync". */
   readonly durability?: Durability | undefined
   /**
    * How long the release waits for operations in flight, such as a compaction. Past it, it fails and says what it
-   * was waiting for; the handle is let go once that has come back, never under it. Default: 1 minute.
+   * was waiting for; the handle is let go once that has come back, never under it. Above 0. Default: 1 minute.
    */
   readonly shutdownDeadline?: Duration.Input | undefined
 }
@@ -110,7 +118,7 @@ export class RocksDB extends Context.Service<
       range?: Range | undefined,
       options?: StreamOptions | undefined
     ) => Stream.Stream<Engine.Entry, RocksDBError.RocksDBError>
-    /** Sets the value of a key. The bytes must not change before the write is acknowledged. */
+    /** Sets the value of a key. The bytes must stay as they are until the write is acknowledged. */
     readonly put: (
       key: Uint8Array,
       value: Uint8Array,
@@ -121,7 +129,7 @@ export class RocksDB extends Context.Service<
       key: Uint8Array,
       options?: WriteOptions | undefined
     ) => Effect.Effect<void, RocksDBError.RocksDBError>
-    /** Writes all the operations or none, in their order. The bytes must not change before it is acknowledged. */
+    /** Writes all the operations or none, in their order. The bytes must stay as they are until it is acknowledged. */
     readonly write: (
       operations: ReadonlyArray<Engine.Operation>,
       options?: WriteOptions | undefined
@@ -171,7 +179,13 @@ export const config: Config.Config<Options> = Config.all({
 export const layerConfig = (
   options: Config.Wrap<Options> = config
 ): Layer.Layer<RocksDB, RocksDBError.RocksDBError | Config.ConfigError> =>
-  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+  Layer.unwrap(
+    Effect.suspend((): Effect.Effect<ReturnType<typeof layer>, RocksDBError.RocksDBError | Config.ConfigError> => {
+      if (isWrapped(options)) return Effect.map(Config.unwrap(options), layer)
+      const problem = `the options must be a Config, or an object of Configs such as { path: Config.String("DATA") }`
+      return Effect.fail(RocksDBError.invalidArgument(problem, { operation: "open", path: "" }))
+    })
+  )
 
 /**
  * Provides a real database in a new directory, which is removed after the last finalizer of the database has run.
@@ -190,6 +204,11 @@ export const layerTempWithoutEngine = (
     Effect.flatMap(temporaryDirectory, (path) => make({ ...options, path }))
   )
 
+/** Whether all of it comes from Configs, as plain JavaScript may not know; Effect does not stop at what is none. */
+function isWrapped(options: unknown): boolean {
+  return Config.isConfig(options) || (Predicate.isObject(options) && Object.values(options).every(isWrapped))
+}
+
 /** Where a config is absent, so is the option. */
 function optional<A>(self: Config.Config<A>): Config.Config<A | undefined> {
   return Config.withDefault(self, undefined)
@@ -205,73 +224,84 @@ const temporaryDirectory: Effect.Effect<string, RocksDBError.RocksDBError, Scope
 
 const service = (database: OpenDatabase): RocksDB["Service"] => {
   const { native, operations, path, readOnly } = database
-  const refuse = (operation: string, problem: string) =>
-    Effect.fail(RocksDBError.invalidArgument(problem, { operation, path }))
+
+  /** Takes the arguments and calls the engine with them, both at the moment when the effect runs. */
+  const run = <A, B>(
+    operation: string,
+    take: () => A,
+    call: (taken: A) => Promise<B>
+  ): Effect.Effect<B, RocksDBError.RocksDBError> =>
+    operations.run(operation, () => call(Refusal.take({ operation, path }, take)))
 
   const write = (
     operation: string,
-    batch: ReadonlyArray<Engine.Operation>,
+    take: () => ReadonlyArray<Engine.Operation>,
     options: WriteOptions | undefined
-  ): Effect.Effect<void, RocksDBError.RocksDBError> => {
-    const problem = Arguments.checkOperations(batch) ?? Arguments.checkWriteOptions(options)
-    if (problem !== undefined) return refuse(operation, problem)
-    if (readOnly) return Effect.fail(readOnlyError(operation, path))
-    const sync = (options?.durability ?? database.durability) === "sync"
-    const effective = Interval.withoutEmptyRanges(batch)
-    return operations.run(operation, () => (effective.length === 0 ? Promise.resolve() : native.write(effective, sync)))
-  }
-
-  const edge = (operation: string, range: Range | undefined, reverse: boolean) => {
-    const problem = Arguments.checkRange(range)
-    if (problem !== undefined) return refuse(operation, problem)
-    const interval = Interval.fromRange(range)
-    return operations.run(operation, async () => {
-      if (interval === undefined) return undefined
-      const cursor = Cursor.open(native, { ...interval, reverse, limit: 1, keysOnly: false })
-      try {
-        return (await cursor.next())[0]
-      } finally {
-        await cursor.end()
+  ): Effect.Effect<void, RocksDBError.RocksDBError> =>
+    run(
+      operation,
+      () => ({ batch: take(), durability: Arguments.durability(options, database.durability) }),
+      ({ batch, durability }) => {
+        if (readOnly) throw readOnlyError(operation, path)
+        const effective = Interval.withoutEmptyRanges(batch)
+        return effective.length === 0 ? Promise.resolve() : native.write(effective, durability === "sync")
       }
-    })
-  }
+    )
+
+  const edge = (operation: string, range: Range | undefined, reverse: boolean) =>
+    run(
+      operation,
+      () => Interval.fromRange(Arguments.range(range)),
+      async (interval) => {
+        if (interval === undefined) return undefined
+        const cursor = Cursor.open(native, { ...interval, reverse, limit: 1, keysOnly: false })
+        try {
+          return (await cursor.next())[0]
+        } finally {
+          await cursor.end()
+        }
+      }
+    )
 
   return RocksDB.of({
     path,
     isClosed: () => operations.closed,
-    get: (key) => {
-      const problem = Arguments.checkKey(key)
-      if (problem !== undefined) return refuse("get", problem)
-      return Effect.map(
-        operations.run("get", () => native.getMany([key])),
+    get: (key) =>
+      Effect.map(
+        run(
+          "get",
+          () => [Arguments.key(key)],
+          (keys) => native.getMany(keys)
+        ),
         first
-      )
-    },
-    getMany: (keys) => {
-      const problem = Arguments.checkKeys(keys)
-      if (problem !== undefined) return refuse("getMany", problem)
-      return operations.run("getMany", () => (keys.length === 0 ? Promise.resolve([]) : native.getMany(keys)))
-    },
+      ),
+    getMany: (keys) =>
+      run(
+        "getMany",
+        () => Arguments.keys(keys),
+        (taken) => (taken.length === 0 ? Promise.resolve([]) : native.getMany(taken))
+      ),
     first: (range) => edge("first", range, false),
     last: (range) => edge("last", range, true),
     stream: (range, options) => stream(database, range, options),
-    put: (key, value, options) => write("put", [{ type: "put", key, value }], options),
-    remove: (key, options) => write("remove", [{ type: "remove", key }], options),
-    write: (batch, options) => write("write", batch, options),
-    property: (name) => {
-      const problem = Arguments.checkProperty(name)
-      if (problem !== undefined) return refuse("property", problem)
-      return operations.run("property", () => native.property(name))
-    },
-    compact: (range) => {
-      const problem = Arguments.checkRange(range)
-      if (problem !== undefined) return refuse("compact", problem)
-      if (readOnly) return Effect.fail(readOnlyError("compact", path))
-      const interval = Interval.fromRange(range)
-      return operations
-        .run("compact", () => (interval === undefined ? Promise.resolve() : native.compact(interval)))
-        .pipe(Effect.withSpan("RocksDB.compact"))
-    },
+    put: (key, value, options) => write("put", () => [Arguments.put(key, value)], options),
+    remove: (key, options) => write("remove", () => [Arguments.remove(key)], options),
+    write: (batch, options) => write("write", () => Arguments.operations(batch), options),
+    property: (name) =>
+      run(
+        "property",
+        () => Arguments.property(name),
+        (taken) => native.property(taken)
+      ),
+    compact: (range) =>
+      run(
+        "compact",
+        () => Interval.fromRange(Arguments.range(range)),
+        (interval) => {
+          if (readOnly) throw readOnlyError("compact", path)
+          return interval === undefined ? Promise.resolve() : native.compact(interval)
+        }
+      ).pipe(Effect.withSpan("RocksDB.compact")),
     syncWal: operations.run("syncWal", () => (readOnly ? Promise.resolve() : native.syncWal()))
   })
 }
@@ -281,30 +311,22 @@ const stream = (
   range: Range | undefined,
   options: StreamOptions | undefined
 ): Stream.Stream<Engine.Entry, RocksDBError.RocksDBError> => {
-  const limit = options?.limit ?? Infinity
-  const problem =
-    Arguments.checkRange(range) ??
-    (limit === Infinity || (Number.isSafeInteger(limit) && limit >= 0)
-      ? undefined
-      : `the limit must be a whole number of entries, not ${limit}`)
-  if (problem !== undefined) {
-    return Stream.fail(RocksDBError.invalidArgument(problem, { operation: "stream", path }))
-  }
-  const interval = Interval.fromRange(range)
+  const where = { operation: "stream", path }
+  const take = Effect.try({
+    try: () =>
+      Refusal.take(where, () => ({
+        interval: Interval.fromRange(Arguments.range(range)),
+        options: Arguments.streamOptions(options)
+      })),
+    catch: (cause) => RocksDBError.fromNative(cause, where)
+  })
   return Stream.unwrap(
     Effect.gen(function* () {
-      if (interval === undefined || limit === 0) {
-        return operations.closed ? Stream.fail(operations.closedError("stream")) : Stream.empty
-      }
+      if (operations.closed) return Stream.fail(operations.closedError("stream"))
+      const { interval, options } = yield* take
+      if (interval === undefined || options.limit === 0) return Stream.empty
       const cursor = yield* Effect.acquireRelease(
-        operations.openCursor("stream", () =>
-          Cursor.open(native, {
-            ...interval,
-            limit,
-            reverse: options?.reverse ?? false,
-            keysOnly: options?.keysOnly ?? false
-          })
-        ),
+        operations.openCursor("stream", () => Cursor.open(native, { ...interval, ...options })),
         (cursor) => Effect.promise(() => cursor.end())
       )
       const pull = Effect.flatMap(cursor.next("stream"), (entries) =>

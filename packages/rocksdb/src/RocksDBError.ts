@@ -6,7 +6,9 @@
  * Failures that a native binding reports arrive here through
  * {@link fromNative} and through nothing else.
  */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as Thrown from "./internal/thrown.ts"
 
 const ReasonFields = {
   /** What happened, and what to do about it. */
@@ -141,7 +143,7 @@ export const invalidArgument = (message: string, { operation, path }: Where): Ro
  * words of RocksDB's `util/status.cc` and `env/io_posix.cc`.
  */
 export const fromNative = (cause: unknown, { operation, path }: Where): RocksDBError => {
-  if (cause instanceof RocksDBError) return cause
+  if (isRocksDBError(cause)) return cause
   const native = describe(cause)
   // The directory's name is the user's choice, and says nothing about the failure.
   const telling = { ...native, text: native.text.replaceAll(path, "") }
@@ -167,11 +169,15 @@ interface Rule {
   readonly advice: string
 }
 
+/** Also one that another realm, or another copy of this package, has made. */
+const isRocksDBError = (cause: unknown): cause is RocksDBError =>
+  Predicate.isTagged(cause, "RocksDBError") && Predicate.hasProperty(cause, "reason")
+
 const describe = (cause: unknown): Native => {
-  if (!(cause instanceof Error)) return { text: String(cause), code: "" }
+  const text = Thrown.messageOf(cause)
   // `rocksdb-native` wraps what RocksDB said of a write.
-  if (cause.message === "Batch was not applied" && cause.cause !== undefined) return describe(cause.cause)
-  return { text: cause.message, code: "code" in cause ? String(cause.code) : "" }
+  if (text === "Batch was not applied" && Predicate.hasProperty(cause, "cause")) return describe(cause.cause)
+  return { text, code: Thrown.codeOf(cause) ?? "" }
 }
 
 const textMatches = (pattern: RegExp) => (native: Native) => pattern.test(native.text)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric } from "effect"
+import { Cause, Duration, Effect, Exit, Layer, Metric } from "effect"
 import { TestClock } from "effect/testing"
 import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 
@@ -98,7 +98,71 @@ describe("PropertyGauge", () => {
       assert.match(String(exit), /"rocksdb\.stats" is not a number/)
     }).pipe(ownRegistry)
   )
+
+  const impossible: ReadonlyArray<readonly [string, unknown]> = [
+    ["NaN", Number.NaN],
+    ["0", 0],
+    ["-1000", -1000],
+    ['"ten seconds"', "ten seconds"],
+    ['"10"', "10"],
+    ['"-1 seconds"', "-1 seconds"],
+    ["null", null],
+    ["Object", {}],
+    ["Object", { seconds: Number.NaN }],
+    ["0 millis", Duration.zero]
+  ]
+  it.effect.each(impossible)("an interval of %s is an error at build, with its name", ([name, interval]) =>
+    Effect.gen(function* () {
+      const gauge = PropertyGauge.layer("rocksdb.num-snapshots", { interval: untyped(interval) })
+      assert.include(yield* dies(gauge), `gauge: interval must be a duration above 0, such as "1 minute", not ${name}`)
+    }).pipe(ownRegistry)
+  )
+
+  it.effect.each(impossible)("a SampleInterval of %s is an error at build, with its name", ([name, interval]) =>
+    Effect.gen(function* () {
+      const gauges = Layer.provide(PropertyGauge.layerAll, PropertyGauge.layerSampleInterval(untyped(interval)))
+      assert.include(
+        yield* dies(gauges),
+        `gauge: SampleInterval must be a duration above 0, such as "1 minute", not ${name}`
+      )
+    }).pipe(ownRegistry)
+  )
+
+  it.effect.each<readonly [string, unknown, unknown]>([
+    ["the name of a property must be a string", undefined, undefined],
+    ["the options must be an object", "rocksdb.num-snapshots", null],
+    ["the options must be an object", "rocksdb.num-snapshots", "10 seconds"],
+    ["name must be a text", "rocksdb.num-snapshots", { name: "" }],
+    ["name must be a text", "rocksdb.num-snapshots", { name: 5 }]
+  ])("%s, or it is an error at build", ([message, property, options]) =>
+    Effect.gen(function* () {
+      assert.include(yield* dies(PropertyGauge.layer(untyped(property), untyped(options))), message)
+    }).pipe(ownRegistry)
+  )
+
+  it.effect("a gauge whose interval never ends is sampled once", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("52 weeks")
+      assert.strictEqual(yield* valueOf("rocksdb_num_snapshots"), 0)
+    }).pipe(
+      Effect.provide(
+        Layer.provide(PropertyGauge.layer("rocksdb.num-snapshots", { interval: "Infinity" }), RocksDB.layerTemp())
+      ),
+      ownRegistry
+    )
+  )
 })
+
+/** The defect that a gauge dies of when it is built; it leaves no series behind. */
+const dies = <A>(gauge: Layer.Layer<A, never, RocksDB.RocksDB>) =>
+  Effect.gen(function* () {
+    const exit = yield* Effect.exit(Effect.provide(Effect.void, Layer.provide(gauge, RocksDB.layerTemp())))
+    assert.deepStrictEqual(yield* Metric.snapshot, [])
+    return Exit.isFailure(exit) && Cause.hasDies(exit.cause) ? String(exit) : "no defect"
+  })
+
+/** Stands for plain JavaScript, which has no types. */
+const untyped = (value: unknown): never => value as never
 
 /** Waits in real time, at most 5 seconds, for a sample that the test clock has started. */
 const until = <A>(self: Effect.Effect<A>, expected: A) =>

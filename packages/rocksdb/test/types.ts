@@ -67,6 +67,10 @@ export const opening = () => {
   // @ts-expect-error: nothing opens it.
   Effect.runFork(Layer.launch(withoutEngine))
 
+  const engine: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = NativeEngine.layer
+  // @ts-expect-error: its binding may not load.
+  const loaded: Layer.Layer<Engine.Engine> = NativeEngine.layer
+
   // @ts-expect-error: an open can fail.
   const safe: Layer.Layer<RocksDB.RocksDB> = database
   const honest: Layer.Layer<RocksDB.RocksDB, RocksDBError.RocksDBError> = database
@@ -81,7 +85,7 @@ export const opening = () => {
   RocksDB.layerTemp({ durability: "buffered" })
   // @ts-expect-error: a temporary database has a path of its own.
   RocksDB.layerTemp({ path: "database" })
-  return [safe, honest]
+  return [engine, loaded, safe, honest]
 }
 
 /** There is no close, and the handle cannot be reached. */

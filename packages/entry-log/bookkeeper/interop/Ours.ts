@@ -1,6 +1,7 @@
 /**
  * Random logs that `EntryLog` wrote: several sessions in one directory, small
- * logs that roll over, a writer that is killed, torn tails.
+ * logs that roll over, entries larger than those, a writer that is killed, torn
+ * tails.
  */
 import { EntryId, EntryLog, LedgerId, Location } from "@effect-bookie/entry-log"
 import * as Effect from "effect/Effect"
@@ -34,7 +35,7 @@ export const write = async (directory: string, seed: number): Promise<ReadonlyAr
 /** Opens a directory, appends random entries, closes it, and answers what was appended. */
 export const session = (directory: string, random: Random): Promise<ReadonlyArray<WrittenEntry>> => {
   const maxLogSize = 2048 + random.integer(random.chance(0.1) ? 3 * 1024 * 1024 : 128 * 1024)
-  const entries = new Entries(random, maxLogSize - overhead)
+  const entries = new Entries(random, largestPayload(maxLogSize, random))
   const append = Effect.fnUntraced(function* (log: EntryLog.EntryLog["Service"]) {
     const rows: Array<WrittenEntry> = []
     for (let batches = random.integer(60); batches > 0; batches -= 1) {
@@ -54,10 +55,14 @@ export const session = (directory: string, random: Random): Promise<ReadonlyArra
 
 /** The entries that the killed writer appends, for as long as it lives. */
 export const entriesOfKilled = (seed: number): Entries =>
-  new Entries(new Random(seed, "killed"), killedMaxLogSize - overhead)
+  new Entries(new Random(seed, "killed"), largestPayload(killedMaxLogSize, new Random(seed, "killed", "largest")))
 
 /** The size of its logs, in bytes. */
 export const killedMaxLogSize = 16 * 1024
+
+/** In bytes: what fills a log, or more than that, for entries that get a log of their own. */
+const largestPayload = (maxLogSize: number, random: Random): number =>
+  random.chance(0.5) ? maxLogSize - overhead : Math.min(2 * maxLogSize, 4 * 1024 * 1024)
 
 /** The bytes of a log with one entry, beside its payload. */
 const overhead = 1024 + 4 + 16

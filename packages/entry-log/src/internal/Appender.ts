@@ -9,22 +9,26 @@
  *   fails the calls whose entries were in it; later calls are tried afresh.
  * - The log is rolled over when the next entry would take it past its largest
  *   size: it is sealed and on disk before the next one is created. So at most
- *   one log has bytes that are not on disk.
+ *   one log has bytes that are not on disk. An entry that is larger than a log
+ *   may be gets one of its own, as in BookKeeper.
  * - After a failed sync the kernel may have dropped the bytes and call the next
  *   one a success, so from then on every append and sync fails with that error.
+ *   What was refused before a sync was tried fails alone.
  */
-import type { Entry } from "../EntryLog.ts"
 import * as EntryLogError from "../EntryLogError.ts"
 import type { LedgerId } from "../LedgerId.ts"
 import * as Location from "../Location.ts"
+import type { Addition } from "./arguments.ts"
 import * as Files from "./files.ts"
 import * as Format from "./format.ts"
+import type { Lock } from "./lock.ts"
 import { OpenLog } from "./OpenLog.ts"
 import type { Settings } from "./options.ts"
 
 /** Appends to the logs of one directory. */
 export class Appender {
   readonly #settings: Settings
+  readonly #lock: Lock
   readonly #buffer = Buffer.allocUnsafe(bufferSize)
   #nextLogId: number
   #log: OpenLog | undefined
@@ -33,8 +37,9 @@ export class Appender {
   #working = false
   #failure: EntryLogError.EntryLogError | undefined
 
-  constructor(settings: Settings, nextLogId: number) {
+  constructor(settings: Settings, lock: Lock, nextLogId: number) {
     this.#settings = settings
+    this.#lock = lock
     this.#nextLogId = nextLogId
     this.#encoded = encodedInto(this.#buffer)
   }
@@ -44,8 +49,8 @@ export class Appender {
     return this.#log
   }
 
-  /** Appends entries, each of which fits in a log. */
-  append(entries: ReadonlyArray<Entry>): Promise<ReadonlyArray<Location.Location>> {
+  /** Appends entries. */
+  append(entries: ReadonlyArray<Addition>): Promise<ReadonlyArray<Location.Location>> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entries, locations: [], resolve, reject })
       if (!this.#working) void this.#work()
@@ -82,7 +87,7 @@ export class Appender {
     try {
       if (this.#failure !== undefined) throw this.#failure
       for (const entry of call.entries) {
-        const size = Format.entryHeaderSize + entry.payload.length
+        const size = Format.entryHeaderSize + entry.length
         const log = this.#logFor(size) ?? (await this.#makeRoom(size))
         this.#encode(call, log, entry)
       }
@@ -92,16 +97,22 @@ export class Appender {
     }
   }
 
-  /** The log, if it and the buffer have room for so many bytes more. */
+  /** The log, if it and the buffer have room for an entry of so many bytes behind what is encoded. */
   #logFor(size: number): OpenLog | undefined {
-    const log = this.#log
-    const end = this.#encoded.length + size
-    return log !== undefined && end <= this.#encoded.bytes.length && log.size + end <= this.#settings.maxLogSize
-      ? log
-      : undefined
+    const { bytes, length } = this.#encoded
+    return length + size <= bytes.length && this.#hasRoom(length, size) ? this.#log : undefined
   }
 
-  #encode(call: Call, log: OpenLog, { entryId, ledgerId, payload }: Entry): void {
+  /** Whether there is a log that takes so many bytes behind those that are encoded. One without entries takes any. */
+  #hasRoom(encoded: number, size: number): boolean {
+    if (this.#log === undefined) return false
+    const end = this.#log.size + encoded
+    return end + size <= this.#settings.maxLogSize || end === Format.headerSize
+  }
+
+  #encode(call: Call, log: OpenLog, entry: Addition): void {
+    const { entryId, ledgerId, payload } = entry
+    if (payload.length !== entry.length) throw this.#changed(entry)
     const { bytes, ledgerIds, length, view } = this.#encoded
     call.locations.push(Location.fromLog(log.id, log.size + length + Format.sizeFieldSize))
     this.#encoded.length = Format.encodeEntry(bytes, view, length, ledgerId, entryId, payload)
@@ -110,7 +121,7 @@ export class Appender {
 
   async #makeRoom(size: number): Promise<OpenLog> {
     await this.#write()
-    if (this.#log !== undefined && this.#log.size + size > this.#settings.maxLogSize) await this.#seal(this.#log)
+    if (this.#log !== undefined && !this.#hasRoom(0, size)) await this.#seal(this.#log)
     if (size > this.#encoded.bytes.length) this.#encoded = encodedInto(Buffer.allocUnsafe(size))
     return this.#log ?? (await this.#create())
   }
@@ -153,19 +164,28 @@ export class Appender {
 
   async #create(): Promise<OpenLog> {
     const { directory } = this.#settings
-    while (this.#nextLogId <= Location.maxLogId) {
-      const log = await OpenLog.create(directory, this.#nextLogId)
-      if (log !== undefined) {
-        this.#log = log
+    await this.#lock.check()
+    return Files.withDirectory(directory, async (syncNames) => {
+      while (this.#nextLogId <= Location.maxLogId) {
+        const log = await OpenLog.create(directory, this.#nextLogId)
         this.#nextLogId += 1
-        await this.#onDisk(Files.syncDirectory(directory))
+        if (log === undefined) continue
+        this.#log = log
+        await this.#onDisk(syncNames())
         return log
       }
-      this.#nextLogId += 1
-    }
-    throw EntryLogError.invalidArgument(
-      "lastId, or the name of a log, is the largest that a log can have. Go on in another directory.",
-      { operation: "append", path: directory }
+      throw EntryLogError.invalidArgument(
+        "lastId, or the name of a log, is the largest that a log can have. Go on in another directory.",
+        { operation: "append", path: directory }
+      )
+    })
+  }
+
+  #changed({ entryId, ledgerId, length, payload }: Addition): EntryLogError.EntryLogError {
+    return EntryLogError.invalidArgument(
+      `the payload of entry ${entryId} of ledger ${ledgerId} had ${length} bytes when it was handed over, and has ` +
+        `${payload.length} now. Leave it alone until it has been appended, or hand over a copy.`,
+      { operation: "append", path: this.#settings.directory }
     )
   }
 
@@ -174,7 +194,7 @@ export class Appender {
     try {
       await sync
     } catch (cause) {
-      this.#failure ??= EntryLogError.fromSystem(cause, { operation: "sync", path: this.#settings.directory })
+      this.#failure ??= EntryLogError.failedSync(cause, this.#settings.directory)
       throw this.#failure
     }
   }
@@ -184,7 +204,7 @@ export class Appender {
 const bufferSize = 1024 * 1024
 
 interface Call {
-  readonly entries: ReadonlyArray<Entry>
+  readonly entries: ReadonlyArray<Addition>
   readonly locations: Array<Location.Location>
   readonly resolve: (locations: ReadonlyArray<Location.Location>) => void
   readonly reject: (cause: unknown) => void

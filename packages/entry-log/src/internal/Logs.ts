@@ -2,9 +2,12 @@
  * The logs of one directory, for reading: those that stand there when they are
  * asked for, also the one that is being written, up to its last whole entry.
  */
-import type { LocatedEntry, LogFile, ScanOptions } from "../EntryLog.ts"
+import { markAsUntransferable } from "node:worker_threads"
+import type { LocatedEntry, LogFile } from "../EntryLog.ts"
+import * as EntryLogError from "../EntryLogError.ts"
 import * as Location from "../Location.ts"
 import type { Appender } from "./Appender.ts"
+import type { ScanSettings } from "./arguments.ts"
 import type { Descriptors } from "./Descriptors.ts"
 import { list, logPath } from "./directory.ts"
 import * as Files from "./files.ts"
@@ -24,23 +27,24 @@ export class Logs {
     this.#appender = appender
   }
 
-  /** Describes each log, by their ids. */
+  /** Describes each log, by their ids, but for those that are removed meanwhile. */
   async files(): Promise<ReadonlyArray<LogFile>> {
     const files: Array<LogFile> = []
     for (const id of await this.ids()) {
-      const log = this.#appender?.log
-      files.push(
-        log?.id === id
-          ? { id, size: log.size, sealed: false, ledgers: new Map(log.ledgers) }
-          : await describe(id, await this.source("logs", id))
-      )
+      const file = await this.#file(id).catch((cause: unknown) => {
+        if (EntryLogError.hasReason(cause, "NotFound")) return undefined
+        throw cause
+      })
+      if (file !== undefined) files.push(file)
     }
     return files
   }
 
-  /** The ids of the logs, ascending. */
+  /** The ids of the logs, ascending. From then on, no log is read that has been removed or replaced before. */
   async ids(): Promise<ReadonlyArray<number>> {
-    return (await list(this.#settings.directory)).logIds
+    const { logIds } = await list(this.#settings.directory)
+    await this.#descriptors.refresh()
+    return logIds
   }
 
   /** A log as it stands now. */
@@ -53,6 +57,13 @@ export class Logs {
     const size = log?.id === id ? log.size : await this.#descriptors.use(operation, id, Files.sizeOf)
     return { read, size, header: await readHeader(read, size, where), maxEntrySize, where }
   }
+
+  async #file(id: number): Promise<LogFile> {
+    const log = this.#appender?.log
+    return log?.id === id
+      ? { id, size: log.size, sealed: false, ledgers: new Map(log.ledgers) }
+      : describe(id, await this.source("logs", id))
+  }
 }
 
 /** A scan of the logs. */
@@ -64,7 +75,7 @@ export class Scan {
   #current: { readonly scanner: LogScanner; readonly logId: number } | undefined
   #failure: { readonly cause: unknown } | undefined
 
-  constructor(logs: Logs, { fromLog = 0, payloads = true }: ScanOptions) {
+  constructor(logs: Logs, { fromLog, payloads }: ScanSettings) {
     this.#logs = logs
     this.#fromLog = fromLog
     this.#payloads = payloads
@@ -102,6 +113,8 @@ export class Scan {
 
   #collect(logId: number, entries: Array<LocatedEntry>): Visitor {
     return (ledgerId, entryId, position, _size, bytes, start, end) => {
+      // The entries of one buffer share it, so that who transfers one of them would take the others away.
+      if (entries.length === 0) markAsUntransferable(bytes.buffer)
       const payload = start === end ? empty : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
       entries.push({ ledgerId, entryId, location: Location.fromLog(logId, position), payload })
     }
@@ -109,3 +122,4 @@ export class Scan {
 }
 
 const empty = new Uint8Array(0)
+markAsUntransferable(empty.buffer)

@@ -20,7 +20,7 @@ export class OpenLog {
   readonly id: number
   /** In bytes. */
   size: number = Format.headerSize
-  /** How many bytes each ledger takes up. */
+  /** How many bytes each ledger takes up. Without entries there are none. */
   readonly ledgers = new Map<LedgerId, number>()
   /** Whether a failed write left something behind, so that the log must not be written to again. */
   torn = false
@@ -48,7 +48,8 @@ export class OpenLog {
       return new OpenLog(id, descriptor)
     } catch (cause) {
       await Files.close(descriptor)
-      await Fs.rm(path, { force: true })
+      // Where that fails, what is left is no log, and its id is not taken again.
+      await Fs.rm(path, { force: true }).catch(() => {})
       throw cause
     }
   }

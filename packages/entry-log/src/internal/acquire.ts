@@ -3,16 +3,17 @@
  *
  * Released first: the operations (refuse, wait). Then the log that is being
  * written (sync, close), the descriptors for reading, and last the lock. Each
- * step runs whatever became of the one before it; one that fails is logged and
- * makes the exit a failure.
+ * step follows the one before it, whatever became of that; one that fails is
+ * logged and makes the exit a failure.
  */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import * as EntryLogError from "../EntryLogError.ts"
 import { Appender } from "./Appender.ts"
 import { Descriptors } from "./Descriptors.ts"
 import * as Directory from "./directory.ts"
-import * as Files from "./files.ts"
+import * as Lock from "./lock.ts"
 import { Logs } from "./Logs.ts"
 import { Operations } from "./Operations.ts"
 import type { Settings } from "./options.ts"
@@ -26,33 +27,45 @@ export interface OpenDirectory {
   readonly appender: Appender | undefined
 }
 
-/** Opens a directory in the current scope. */
+/**
+ * Opens a directory in the current scope: as a whole, so that a failure half-way leaves nothing open, and in a scope of
+ * its own below it, so that the steps follow one another even where the finalizers around them run at once.
+ */
 export const acquire: (settings: Settings) => Effect.Effect<OpenDirectory, EntryLogError.EntryLogError, Scope.Scope> =
   Effect.fnUntraced(function* (settings: Settings) {
-    const { directory, readOnly } = settings
-    yield* attempt(directory, () => (readOnly ? Directory.find(directory) : Directory.create(directory)))
-    if (!readOnly) {
-      yield* Effect.acquireRelease(
-        attempt(directory, () => Directory.lock(directory)),
-        (descriptor) => step("unlock", directory, () => Files.close(descriptor))
-      )
-    }
-    const listing = yield* attempt(directory, () => Directory.list(directory))
-    if (listing.foreign.length > 0) {
-      yield* Effect.logWarning(
-        `Left alone in ${directory}, because entry logs are not named so: ${listing.foreign.slice(0, 10).join(", ")}`
-      )
-    }
-    const descriptors = yield* Effect.acquireRelease(
-      Effect.sync(() => new Descriptors(directory)),
-      (descriptors) => step("close", directory, () => descriptors.close())
+    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
+    return yield* open(settings).pipe(
+      Scope.provide(scope),
+      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
     )
-    const appender = readOnly
+  })
+
+const open = Effect.fnUntraced(function* (settings: Settings) {
+  const { directory, readOnly } = settings
+  yield* attempt(directory, () => (readOnly ? Directory.find(directory) : Directory.create(directory)))
+  const lock = readOnly
+    ? undefined
+    : yield* Effect.acquireRelease(
+        attempt(directory, () => Lock.acquire(directory)),
+        (lock) => step("unlock", directory, () => lock.release())
+      )
+  const listing = yield* attempt(directory, () => Directory.list(directory))
+  if (listing.foreign.length > 0) {
+    yield* Effect.logWarning(
+      `Left alone in ${directory}, because entry logs are not named so: ${listing.foreign.slice(0, 10).join(", ")}`
+    )
+  }
+  const descriptors = yield* Effect.acquireRelease(
+    Effect.sync(() => new Descriptors(directory)),
+    (descriptors) => step("close", directory, () => descriptors.close())
+  )
+  const appender =
+    lock === undefined
       ? undefined
       : yield* Effect.acquireRelease(
           Effect.map(
             attempt(directory, () => Directory.nextLogId(directory, listing)),
-            (nextLogId) => new Appender(settings, nextLogId)
+            (nextLogId) => new Appender(settings, lock, nextLogId)
           ),
           (appender) =>
             Effect.ensuring(
@@ -60,15 +73,15 @@ export const acquire: (settings: Settings) => Effect.Effect<OpenDirectory, Entry
               step("close", directory, () => appender.close())
             )
         )
-    const operations = yield* Effect.acquireRelease(
-      Effect.sync(() => new Operations(directory)),
-      (operations) => {
-        operations.close()
-        return Effect.promise(() => operations.idle())
-      }
-    )
-    return { operations, descriptors, appender, logs: new Logs(settings, descriptors, appender) }
-  })
+  const operations = yield* Effect.acquireRelease(
+    Effect.sync(() => new Operations(directory)),
+    (operations) => {
+      operations.close()
+      return Effect.promise(() => operations.idle())
+    }
+  )
+  return { operations, descriptors, appender, logs: new Logs(settings, descriptors, appender) }
+})
 
 /** A step of the open, which is not abandoned. */
 const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, EntryLogError.EntryLogError> =>

@@ -1,48 +1,100 @@
 /**
- * Refuses what no entry log could hold, before anything of a call is done. Each
- * check answers what is wrong, or `undefined`.
+ * Reads the arguments of a call at the moment its effect runs, and refuses with
+ * `InvalidArgument` what no entry log could hold, before anything of the call is
+ * done.
+ *
+ * Arrays and objects are read once, so that what becomes of them later changes
+ * nothing. Bytes are told by what they are, also those of another realm
+ * (node:vm, jsdom), which are no `instanceof` anything here.
  */
+import { isUint8Array } from "node:util/types"
 import * as EntryId from "../EntryId.ts"
 import type { Entry, ScanOptions } from "../EntryLog.ts"
+import * as EntryLogError from "../EntryLogError.ts"
 import * as LedgerId from "../LedgerId.ts"
 import * as Location from "../Location.ts"
+import { describe } from "./describe.ts"
 import * as Format from "./format.ts"
 import * as Id from "./id.ts"
 import type { Settings } from "./options.ts"
 
-/** What is wrong with entries that are to be appended. */
-export const checkEntries = (entries: ReadonlyArray<Entry>, settings: Settings): string | undefined => {
-  for (const { entryId, ledgerId, payload } of entries) {
-    const problem = checkIds(ledgerId, entryId) ?? checkPayload(payload, settings)
-    if (problem !== undefined) return problem
-  }
-  return undefined
+/** An entry that is to be appended. */
+export interface Addition extends Entry {
+  /** How many bytes its payload had when it was checked. */
+  readonly length: number
 }
 
-/** What is wrong with the arguments of a read. */
-export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown): string | undefined =>
-  checkIds(ledgerId, entryId) ?? (Location.is(location) ? undefined : Id.outOfRange("location", location).message)
+/** The options of a scan without gaps. */
+export interface ScanSettings {
+  readonly fromLog: number
+  readonly payloads: boolean
+}
 
-/** What is wrong with the options of a scan. */
-export const checkScan = ({ fromLog = 0 }: ScanOptions): string | undefined =>
-  Number.isSafeInteger(fromLog) && fromLog >= 0
-    ? undefined
-    : `fromLog must be the id of a log, a whole number from 0, not ${typeof fromLog === "number" ? fromLog : `a ${typeof fromLog}`}`
+/** The entries of an append. */
+export const additions = (
+  entries: ReadonlyArray<Entry>,
+  settings: Settings,
+  where: EntryLogError.Where
+): ReadonlyArray<Addition> => {
+  if (!Array.isArray(entries)) throw refused(`the entries must be an array, not ${describe(entries)}`, where)
+  const additions: Array<Addition> = []
+  for (const entry of entries) additions.push(addition(entry, settings, where))
+  return additions
+}
 
-const checkIds = (ledgerId: unknown, entryId: unknown): string | undefined => {
+/** Refuses ids and a location that cannot be. */
+export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown, where: EntryLogError.Where): void => {
+  const problem = problemOfIds(ledgerId, entryId)
+  if (problem !== undefined) throw refused(problem, where)
+  if (!Location.is(location)) throw refused(Id.outOfRange("location", location).message, where)
+}
+
+/** The options of a scan. */
+export const scanSettings = (options: ScanOptions = {}, where: EntryLogError.Where): ScanSettings => {
+  if (!isObject(options)) throw refused(`the options of a scan must be an object, not ${describe(options)}`, where)
+  const { fromLog = 0, payloads = true } = options
+  if (!Number.isSafeInteger(fromLog) || fromLog < 0) {
+    throw refused(`fromLog must be the id of a log, a whole number from 0, not ${describe(fromLog)}`, where)
+  }
+  if (typeof payloads !== "boolean") throw refused(`payloads must be true or false, not ${describe(payloads)}`, where)
+  return { fromLog, payloads }
+}
+
+const addition = (entry: Entry, settings: Settings, where: EntryLogError.Where): Addition => {
+  if (!isObject(entry)) throw refused(`an entry must be an object, not ${describe(entry)}`, where)
+  const { entryId, ledgerId, payload } = entry
+  const problem = problemOfIds(ledgerId, entryId) ?? problemOfPayload(payload, settings)
+  if (problem !== undefined) throw refused(problem, where)
+  return { ledgerId, entryId, payload, length: payload.length }
+}
+
+const problemOfIds = (ledgerId: unknown, entryId: unknown): string | undefined => {
   if (!LedgerId.is(ledgerId)) return Id.outOfRange("ledger id", ledgerId).message
   if (!EntryId.is(entryId)) return Id.outOfRange("entry id", entryId).message
   return undefined
 }
 
-const checkPayload = (payload: unknown, { maxEntrySize, maxLogSize }: Settings): string | undefined => {
-  if (!(payload instanceof Uint8Array)) return `the payload must be a Uint8Array, not ${typeof payload}`
+const problemOfPayload = (payload: unknown, { maxEntrySize }: Settings): string | undefined => {
+  if (!isUint8Array(payload)) return `the payload must be a Uint8Array, not ${describe(payload)}`
+  if (payload.length === 0 && !isThere(payload)) {
+    return "the bytes of the payload have been transferred away. Append them before that, or transfer a copy"
+  }
   const size = Format.idsSize + payload.length
-  if (size > maxEntrySize) {
-    return `the entry has ${size} bytes with its ids; maxEntrySize allows ${maxEntrySize}`
-  }
-  if (Format.headerSize + Format.sizeFieldSize + size > maxLogSize) {
-    return `the entry has ${size} bytes with its ids, which do not fit in a log of maxLogSize, ${maxLogSize} bytes`
-  }
-  return undefined
+  return size > maxEntrySize
+    ? `the entry has ${size} bytes with its ids; maxEntrySize allows ${maxEntrySize}`
+    : undefined
 }
+
+/** Whether bytes are still there: nothing can be asked of those that were transferred, or cut off by a resize. */
+const isThere = (bytes: Uint8Array): boolean => {
+  try {
+    bytes.at(0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null
+
+const refused = EntryLogError.invalidArgument

@@ -7,9 +7,7 @@
  *   is replaced whole, before that log is created.
  * - The next id is above `lastId` and above every id that a name begins with,
  *   also that of a log which is being compacted.
- * - `entry-log.lock` is locked by the one writer, and stays.
  */
-import { tryLock } from "fs-native-extensions"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as EntryLogError from "../EntryLogError.ts"
@@ -59,26 +57,23 @@ export const find = async (directory: string): Promise<void> => {
 }
 
 /**
- * Creates the directory and what is missing above it, so that a power loss does not take it away again. Its own name is
- * brought to disk in any case: the one that created it may have been killed before it could.
+ * Creates the directory and what is missing above it, so that a power loss does not take it away again, or nothing. Its
+ * own name is brought to disk in any case: the one that created it may have been killed before it could.
  */
 export const create = async (directory: string): Promise<void> => {
-  const first = (await Fs.mkdir(directory, { recursive: true })) ?? directory
-  for (let created = directory; created.length >= first.length; created = Path.dirname(created)) {
-    await Files.syncDirectory(Path.dirname(created))
+  const first = await Fs.mkdir(directory, { recursive: true })
+  try {
+    for (const path of upTo(first ?? directory, directory)) await Files.syncDirectory(Path.dirname(path))
+  } catch (cause) {
+    // The next one to open it would take those above it for directories that are on disk already.
+    if (first !== undefined) for (const path of upTo(first, directory)) await Fs.rmdir(path).catch(() => {})
+    throw cause
   }
 }
 
-/** Makes the caller the one writer until it closes the descriptor that this answers, or fails with `Locked`. */
-export const lock = async (directory: string): Promise<number> => {
-  const descriptor = await Files.open(Path.join(directory, "entry-log.lock"), "a+")
-  try {
-    if (tryLock(descriptor)) return descriptor
-    throw EntryLogError.locked({ operation: "open", path: directory })
-  } catch (cause) {
-    await Files.close(descriptor)
-    throw cause
-  }
+/** A directory, and those above it up to the first one, in this order. */
+function* upTo(first: string, directory: string): Generator<string> {
+  for (let path = directory; path.length >= first.length; path = Path.dirname(path)) yield path
 }
 
 /** The id that the next log is to have. */

@@ -3,6 +3,7 @@
  * eight bytes of a positive int64 hold.
  */
 import * as Schema from "effect/Schema"
+import { describe } from "./describe.ts"
 
 /** The largest id. */
 export const maximum = 0x7fff_ffff_ffff_ffffn
@@ -16,5 +17,5 @@ export const IdSchema = Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 0n
 /** What a `make` throws when it is given something else. */
 export const outOfRange = (what: string, value: unknown): RangeError =>
   new RangeError(
-    `the ${what} must be a bigint from 0 to 2^63-1, not ${typeof value === "bigint" ? value : `a ${typeof value}`}`
+    `the ${what} must be a bigint from 0 to 2^63-1, not ${typeof value === "number" ? "the number " : ""}${describe(value)}`
   )

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Path from "node:path"
 import type { Options } from "../EntryLog.ts"
 import * as EntryLogError from "../EntryLogError.ts"
+import { describe } from "./describe.ts"
 import * as Format from "./format.ts"
 
 /** Options without gaps; sizes in bytes. */
@@ -21,13 +22,21 @@ export interface Settings {
 
 /** The settings of the options, or `InvalidArgument`. */
 export const resolve = (options: Options): Effect.Effect<Settings, EntryLogError.EntryLogError> => {
-  const { directory, readOnly = false } = options
-  const maxLogSize = options.maxLogSize === undefined ? defaultMaxLogSize : bytes(options.maxLogSize)
-  const maxEntrySize = options.maxEntrySize === undefined ? defaultMaxEntrySize : bytes(options.maxEntrySize)
-  const problem = problemOf(directory, maxLogSize, maxEntrySize)
+  const { directory, maxEntrySize, maxLogSize, readOnly = false } = options ?? {}
+  const settings = {
+    directory,
+    maxLogSize: maxLogSize === undefined ? defaultMaxLogSize : bytes(maxLogSize),
+    maxEntrySize: maxEntrySize === undefined ? defaultMaxEntrySize : bytes(maxEntrySize),
+    readOnly
+  }
+  const problem =
+    problemOfDirectory(directory) ??
+    problemOfSize("maxLogSize", maxLogSize, settings.maxLogSize, minMaxLogSize) ??
+    problemOfSize("maxEntrySize", maxEntrySize, settings.maxEntrySize, Format.idsSize) ??
+    problemOfReadOnly(readOnly)
   return problem === undefined
-    ? Effect.succeed({ directory: Path.resolve(directory), maxLogSize, maxEntrySize, readOnly })
-    : Effect.fail(EntryLogError.invalidArgument(problem, { operation: "open", path: String(directory) }))
+    ? Effect.succeed({ ...settings, directory: Path.resolve(directory) })
+    : Effect.fail(EntryLogError.invalidArgument(problem, { operation: "open", path: pathOf(directory) }))
 }
 
 /** In bytes, as BookKeeper's. */
@@ -36,8 +45,8 @@ const defaultMaxLogSize = 1024 * 1024 * 1024
 /** In bytes: a little more than the 5 MiB of the largest request that BookKeeper accepts. */
 const defaultMaxEntrySize = 5121 * 1024
 
-/** BookKeeper holds positions in a log as positive int32. */
-const maxMaxLogSize = 0x7fff_ffff
+/** In bytes. BookKeeper holds positions in a log and sizes of entries as positive int32. */
+const maxSize = 0x7fff_ffff
 
 const minMaxLogSize = Format.headerSize + Format.entryHeaderSize
 
@@ -45,14 +54,20 @@ const minMaxLogSize = Format.headerSize + Format.entryHeaderSize
 const bytes = (input: ByteSize.Input): number =>
   Option.getOrElse(Option.flatMap(ByteSize.fromInput(input), ByteSize.toNumber), () => Number.NaN)
 
-const problemOf = (directory: string, maxLogSize: number, maxEntrySize: number): string | undefined => {
-  if (typeof directory !== "string" || directory === "") return "the directory must be a non-empty string"
-  if (directory.includes("\0")) return "the directory must not contain a NUL character"
-  if (!(maxLogSize >= minMaxLogSize && maxLogSize <= maxMaxLogSize)) {
-    return `maxLogSize must be a size from ${minMaxLogSize} bytes to 2 GiB - 1`
+const problemOfDirectory = (directory: unknown): string | undefined => {
+  if (typeof directory !== "string" || directory === "") {
+    return `the directory must be a path, a string that is not empty, not ${describe(directory)}`
   }
-  if (!(maxEntrySize >= Format.idsSize && maxEntrySize <= maxMaxLogSize)) {
-    return `maxEntrySize must be a size from ${Format.idsSize} bytes to 2 GiB - 1`
-  }
-  return undefined
+  return directory.includes("\0") ? "the directory must not contain a NUL character" : undefined
 }
+
+const problemOfSize = (name: string, input: unknown, size: number, minimum: number): string | undefined =>
+  size >= minimum && size <= maxSize
+    ? undefined
+    : `${name} must be a whole number of bytes from ${minimum} to 2 GiB - 1, such as 1048576 or "1 MiB", ` +
+      `not ${describe(input)}`
+
+const problemOfReadOnly = (readOnly: unknown): string | undefined =>
+  typeof readOnly === "boolean" ? undefined : `readOnly must be true or false, not ${describe(readOnly)}`
+
+const pathOf = (directory: unknown): string => (typeof directory === "string" ? directory : describe(directory))

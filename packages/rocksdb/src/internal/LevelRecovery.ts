@@ -9,6 +9,7 @@
  * is then only left to begin where something else fills the disk meanwhile.
  */
 import * as Room from "./room.ts"
+import * as Thrown from "./thrown.ts"
 
 /** The recoveries of one database. */
 export class LevelRecovery {
@@ -53,7 +54,7 @@ export class LevelRecovery {
     // After a failed write to a MANIFEST, until the recovery.
     if (this.#property("is-file-deletions-enabled") === 0) return true
     // A log file that could not be created. One that could not be written to is no reason for a recovery.
-    if (!(failure instanceof Error) || isOfLog.test(failure.message)) return false
+    if (failure === undefined || isOfLog.test(Thrown.messageOf(failure))) return false
     return this.#property("num-entries-active-mem-table") > 0
   }
 

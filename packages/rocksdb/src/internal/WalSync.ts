@@ -18,6 +18,7 @@
  *   next one a success, so every later sync fails with the same error.
  */
 import * as Fs from "node:fs"
+import * as Thrown from "./thrown.ts"
 
 /** Syncs the write-ahead log of one database directory. */
 export class WalSync {
@@ -119,7 +120,7 @@ export class WalSync {
       this.#open.set(name, descriptor)
       return descriptor
     } catch (cause) {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+      if (Thrown.codeOf(cause) === "ENOENT") return undefined
       throw cause
     }
   }

@@ -12,6 +12,7 @@ import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as RocksDBError from "../RocksDBError.ts"
+import * as Thrown from "./thrown.ts"
 
 /** How a directory is to be opened, and by whom. */
 export interface Request {
@@ -140,7 +141,7 @@ const writeMarker = async (path: string, engine: string): Promise<void> => {
   try {
     await Fs.link(temporary, Path.join(path, markerName))
   } catch (cause) {
-    if (!hasCode(cause, "EEXIST")) throw cause
+    if (Thrown.codeOf(cause) !== "EEXIST") throw cause
   } finally {
     await Fs.rm(temporary)
   }
@@ -164,7 +165,4 @@ const isFile = (path: string): Promise<boolean> =>
     }
   )
 
-const isMissing = (cause: unknown): boolean => hasCode(cause, "ENOENT")
-
-const hasCode = (cause: unknown, code: string): boolean =>
-  cause instanceof Error && "code" in cause && cause.code === code
+const isMissing = (cause: unknown): boolean => Thrown.codeOf(cause) === "ENOENT"

@@ -9,13 +9,22 @@ import type Binding from "rocksdb"
 import { execFile } from "node:child_process"
 import { createRequire } from "node:module"
 
-/** Loads the binding, or rejects with the reason why this Node cannot. */
+/** Loads the binding, or rejects with the reason why this Node cannot. A load that failed can be tried again. */
 export const load = (): Promise<typeof Binding> => {
-  loaded ??= probe().then(() => import("rocksdb").then((module) => module.default))
+  loaded ??= probe().then(
+    (): typeof Binding => require("rocksdb"),
+    (cause) => {
+      loaded = undefined
+      throw cause
+    }
+  )
   return loaded
 }
 
 let loaded: Promise<typeof Binding> | undefined
+
+// A failed `import` would fail for good.
+const require = createRequire(import.meta.url)
 
 const probe = (): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -34,7 +43,7 @@ const probe = (): Promise<void> =>
 
 const probeTimeoutMillis = 30_000
 
-const resolveEntry = (): string => createRequire(import.meta.url).resolve("rocksdb")
+const resolveEntry = (): string => require.resolve("rocksdb")
 
 const firstLine = (text: string): string => {
   const lines = text.split("\n").map((line) => line.trim())

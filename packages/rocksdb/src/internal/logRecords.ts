@@ -12,6 +12,7 @@
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as RocksDBError from "../RocksDBError.ts"
+import * as Thrown from "./thrown.ts"
 
 /** Rejects with `Corruption` if a log file of the directory has such a record. */
 export const check = async (directory: string): Promise<void> => {
@@ -72,7 +73,7 @@ const openIfThere = async (path: string): Promise<Fs.FileHandle | undefined> => 
   try {
     return await Fs.open(path, "r")
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    if (Thrown.codeOf(cause) === "ENOENT") return undefined
     throw cause
   }
 }

@@ -1,13 +1,19 @@
 /**
- * Fills in the defaults of the options and refuses what no engine could do.
+ * Fills in the defaults of the options and refuses what no engine could do. A
+ * refusal names the option, what it was and what it may be.
  */
 import * as ByteSize from "effect/ByteSize"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Engine from "../Engine.ts"
 import type { Durability, Options } from "../RocksDB.ts"
 import * as RocksDBError from "../RocksDBError.ts"
+import * as Arguments from "./arguments.ts"
+import { describe } from "./describe.ts"
+import * as Durations from "./durations.ts"
+import { Refusal, take } from "./refusal.ts"
 
 /** Options without gaps. */
 export interface Settings {
@@ -16,53 +22,80 @@ export interface Settings {
   readonly shutdownDeadline: Duration.Duration
 }
 
-/** The settings of the options, or `InvalidArgument`. */
+/** The settings of the options as they are when the effect runs, or `InvalidArgument`. */
 export const resolve = (options: Options): Effect.Effect<Settings, RocksDBError.RocksDBError> => {
-  const settings: Settings = {
+  const where = { operation: "open", path: pathOf(options) }
+  return Effect.try({
+    try: () => take(where, () => settingsOf(options)),
+    catch: (cause) => RocksDBError.fromNative(cause, where)
+  })
+}
+
+const settingsOf = (options: Options): Settings => {
+  if (!Predicate.isObject(options)) throw new Refusal(`the options must be an object, not ${describe(options)}`)
+  const { blockCacheSize, bloomBitsPerKey, createIfMissing = true, maxOpenFiles, path, readOnly = false } = options
+  const { shutdownDeadline = "1 minute", writeBufferSize } = options
+  return {
     open: {
-      path: options.path,
-      readOnly: options.readOnly ?? false,
-      createIfMissing: options.createIfMissing ?? true,
-      writeBufferSize: options.writeBufferSize === undefined ? defaultWriteBufferSize : bytes(options.writeBufferSize),
-      blockCacheSize: options.blockCacheSize === undefined ? undefined : bytes(options.blockCacheSize),
-      bloomBitsPerKey: options.bloomBitsPerKey,
-      maxOpenFiles: options.maxOpenFiles
+      path: directory(path),
+      readOnly: Arguments.flag(readOnly, "readOnly"),
+      createIfMissing: Arguments.flag(createIfMissing, "createIfMissing"),
+      writeBufferSize:
+        optional(writeBufferSize, (given) =>
+          size(given, "writeBufferSize", 1, maxWriteBufferSize, "1 byte to 64 GiB")
+        ) ?? defaultWriteBufferSize,
+      blockCacheSize: optional(blockCacheSize, (given) =>
+        size(given, "blockCacheSize", 0, Number.MAX_SAFE_INTEGER, "0, for none, on")
+      ),
+      bloomBitsPerKey: optional(bloomBitsPerKey, bits),
+      maxOpenFiles: optional(maxOpenFiles, fileCount)
     },
-    durability: options.durability ?? "sync",
-    shutdownDeadline: Option.getOrElse(Duration.fromInput(options.shutdownDeadline ?? "1 minute"), () => invalid)
+    durability: Arguments.durability(options, "sync"),
+    shutdownDeadline: Durations.take(shutdownDeadline, "shutdownDeadline")
   }
-  const problem = problemOf(settings)
-  return problem === undefined
-    ? Effect.succeed(settings)
-    : Effect.fail(RocksDBError.invalidArgument(problem, { operation: "open", path: String(options.path) }))
 }
 
 /** In bytes. */
 const defaultWriteBufferSize = 64 * 1024 * 1024
 
-/** Stands for a duration that could not be read; no valid deadline is negative. */
-const invalid = Duration.negativeInfinity
+/** In bytes. RocksDB would make less of more, and say nothing. */
+const maxWriteBufferSize = 64 * 1024 ** 3
 
-/** A size in bytes, or NaN if it cannot be read or is not exact. */
-const bytes = (input: ByteSize.Input): number =>
-  Option.getOrElse(Option.flatMap(ByteSize.fromInput(input), ByteSize.toNumber), () => Number.NaN)
+const optional = <A, B>(given: A | undefined, take: (given: A) => B): B | undefined =>
+  given === undefined ? undefined : take(given)
 
-const problemOf = ({ durability, open, shutdownDeadline }: Settings): string | undefined => {
-  if (typeof open.path !== "string" || open.path === "") return "the path must be a non-empty string"
-  if (open.path.includes("\0")) return "the path must not contain a NUL character"
-  if (!(open.writeBufferSize > 0)) return "writeBufferSize must be a size above 0"
-  if (Number.isNaN(open.blockCacheSize)) return "blockCacheSize must be a size"
-  if (open.bloomBitsPerKey !== undefined && !isBits(open.bloomBitsPerKey)) {
-    return `bloomBitsPerKey must be a number from 0 to 64, not ${open.bloomBitsPerKey}`
+const directory = (given: unknown): string => {
+  if (typeof given !== "string" || given === "" || given.includes("\0")) {
+    throw new Refusal(`path must be a string that is not empty and has no NUL character, not ${describe(given)}`)
   }
-  if (open.maxOpenFiles !== undefined && !isFileCount(open.maxOpenFiles)) {
-    return `maxOpenFiles must be -1 or a number of files, not ${open.maxOpenFiles}`
-  }
-  if (durability !== "sync" && durability !== "buffered") return `there is no durability ${String(durability)}`
-  if (Duration.isNegative(shutdownDeadline)) return "shutdownDeadline must be a duration"
-  return undefined
+  if (!/^file:\/\//i.test(given)) return given
+  throw new Refusal(`path must be a path, not the URL ${describe(given)}: convert it with fileURLToPath`)
 }
 
-const isBits = (bits: number): boolean => bits >= 0 && bits <= 64
+/** In bytes. */
+const size = (given: ByteSize.Input, name: string, least: number, most: number, allowed: string): number => {
+  const bytes = Option.getOrUndefined(Option.flatMap(ByteSize.fromInput(given), ByteSize.toNumber))
+  if (bytes !== undefined && bytes >= least && bytes <= most) return bytes
+  throw new Refusal(`${name} must be a size such as "64 MiB", from ${allowed}, not ${describe(given)}`)
+}
 
-const isFileCount = (count: number): boolean => Number.isInteger(count) && count >= -1 && count <= 0x7fff_ffff
+const bits = (given: unknown): number => {
+  if (typeof given === "number" && given >= 0 && given <= 64) return given
+  throw new Refusal(`bloomBitsPerKey must be a number from 0, for none, to 64, not ${describe(given)}`)
+}
+
+const fileCount = (given: unknown): number => {
+  if (typeof given === "number" && Number.isInteger(given) && given >= -1 && given !== 0 && given <= 0x7fff_ffff) {
+    return given
+  }
+  throw new Refusal(`maxOpenFiles must be -1, for all, or a whole number from 1 to 2^31-1, not ${describe(given)}`)
+}
+
+/** For the error; the path may be what is wrong. */
+const pathOf = (options: unknown): string => {
+  try {
+    return Predicate.hasProperty(options, "path") && typeof options.path === "string" ? options.path : ""
+  } catch {
+    return ""
+  }
+}

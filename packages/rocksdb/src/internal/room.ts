@@ -3,10 +3,12 @@
  * and it is a while before it, or a binding, has got over a failure; so what
  * cannot succeed is better refused before it begins.
  */
+import * as Predicate from "effect/Predicate"
 import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import type * as Engine from "../Engine.ts"
+import * as Thrown from "./thrown.ts"
 
 /** What there is on the file system of a directory, in bytes. One that does not tell how large it is has no end. */
 export const at = async (path: string): Promise<number> => {
@@ -32,7 +34,7 @@ export const sizeOfFiles = async (
 /** RocksDB removes files meanwhile. */
 export const statIfThere = (file: string): Promise<Stats | undefined> =>
   Fs.stat(file).catch((cause) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    if (Thrown.codeOf(cause) === "ENOENT") return undefined
     throw cause
   })
 
@@ -68,9 +70,9 @@ export const refusal = (what: string): Error => {
 }
 
 /** Whether it is a {@link refusal}. */
-export const isRefusal = (cause: unknown): boolean => cause instanceof Error && refusals.has(cause)
+export const isRefusal = (cause: unknown): boolean => Predicate.isObjectKeyword(cause) && refusals.has(cause)
 
-const refusals = new WeakSet<Error>()
+const refusals = new WeakSet<object>()
 
 /** The lengths of a key and of a value, and what kind of record it is; in bytes, and not less. */
 const recordOverhead = 16

@@ -34,6 +34,16 @@ export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effe
 export const run = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.scoped(Effect.flatMap(start(name, ...args), (child) => child.ended))
 
+/** Runs a program under flags of Node, such as `--no-addons`. */
+export const runWithFlags = (
+  flags: ReadonlyArray<string>,
+  name: string,
+  ...args: ReadonlyArray<string>
+): Effect.Effect<Ended> =>
+  Effect.scoped(
+    Effect.flatMap(startCommand(process.execPath, [...flags, ...command(name), ...args]), (child) => child.ended)
+  )
+
 /** Runs a program that cannot write a file longer than some 512-byte blocks. */
 export const runWithFileLimit = (blocks: number, name: string, ...args: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.scoped(

@@ -12,4 +12,4 @@ export const variable = "EFFECT_BOOKIE_TORTURE_ENGINE"
 export const isLevel: boolean = process.env[variable] === LevelEngine.name
 
 /** Provides the engine; that it cannot be loaded is a defect, since this Node was chosen because it loads it. */
-export const layer: Layer.Layer<Engine.Engine> = isLevel ? Layer.orDie(LevelEngine.layer) : NativeEngine.layer
+export const layer: Layer.Layer<Engine.Engine> = Layer.orDie(isLevel ? LevelEngine.layer : NativeEngine.layer)

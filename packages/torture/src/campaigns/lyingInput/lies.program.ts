@@ -9,6 +9,7 @@ import { EntryId, EntryLog, type EntryLogError, LedgerId, Location } from "@effe
 import { NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -284,7 +285,7 @@ const manyLedgers = Effect.gen(function* () {
 }).pipe(Effect.orDie)
 
 const program: Effect.Effect<void, never, Scope.Scope> = Effect.gen(function* () {
-  yield* Effect.provide(ids, NativeEngine.layer)
+  yield* Effect.provide(ids, Layer.orDie(NativeEngine.layer))
   yield* sizes
   yield* headers
   yield* maps

@@ -6,6 +6,7 @@ import { IndexRebuild } from "@effect-bookie/entry-location-index"
 import { EntryId, EntryLog, LedgerId } from "@effect-bookie/entry-log"
 import { NativeEngine } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -162,7 +163,7 @@ const whatIsThere = Effect.fnUntraced(
     return IndexState.isWhole(expected, found) ? (missing ?? -1n) : undefined
   },
   Effect.scoped,
-  Effect.provide(NativeEngine.layer)
+  Effect.provide(Layer.orDie(NativeEngine.layer))
 )
 
 const killedAfter = Effect.fnUntraced(function* (random: Random.Random, directory: string, first: bigint) {
