@@ -84,7 +84,7 @@ export class LogStorm {
     const kind = this.#random.oneIn(2) ? "parallel" : "sequential"
     const note = (finding: string) => this.#findings.add(`cycle ${cycle}, ${kind}: ${finding}`)
     const scope = yield* Scope.make(kind)
-    const maxLogSize = this.#random.pick(["8 KiB", "64 KiB", "1 MiB"] as const)
+    const maxLogSize = this.#random.pick(["4 KiB", "64 KiB", "1 MiB"] as const)
     const opened = yield* Effect.exit(Scope.provide(EntryLog.make({ directory: this.#directory, maxLogSize }), scope))
     if (Exit.isFailure(opened)) return note(`the open answered ${Exits.describe(Option.some(opened))}`)
     const log = opened.value
