@@ -9,7 +9,7 @@
 import { EntryId, type EntryLocationIndex, type LedgerId, Location } from "@effect-bookie/entry-location-index"
 
 /** Entries by their ids, in ascending order. */
-export type Entries = ReadonlyArray<readonly [entryId: number, location: bigint]>
+export type Entries = ReadonlyArray<readonly [entryId: number, location: number]>
 
 /** Past the last entry that a ledger may have. There are more of them than are read at once. */
 export const mostEntries = 12_000
@@ -31,14 +31,14 @@ interface Change {
   readonly type: "add" | "delete"
   readonly first: number
   readonly count: number
-  readonly location: bigint
+  readonly location: number
 }
 
 /** One ledger. */
 export class LedgerVersions {
   readonly ledgerId: LedgerId.LedgerId
-  /** What it held before the changes. */
-  #base = new Map<number, bigint>()
+  /** What it held before the changes: a location for each entry, or {@link none}. */
+  readonly #base = new Float64Array(mostEntries).fill(none)
   #changes: Array<Change> = []
   #acknowledged = 0
   #end = 0
@@ -63,20 +63,20 @@ export class LedgerVersions {
   }
 
   /** Begins to add so many entries at most, with ids in a row, and answers what is to be added. */
-  beginAdd(first: number, most: number, location: bigint): ReadonlyArray<EntryLocationIndex.EntryLocation> {
+  beginAdd(first: number, most: number, location: number): ReadonlyArray<EntryLocationIndex.EntryLocation> {
     const count = Math.min(most, mostEntries - first)
     this.#changes.push({ type: "add", first, count, location })
     this.#end = Math.max(this.#end, first + count)
     return Array.from({ length: count }, (_, at) => ({
       ledgerId: this.ledgerId,
       entryId: EntryId.make(BigInt(first + at)),
-      location: Location.make(location + BigInt(at))
+      location: Location.make(BigInt(location + at))
     }))
   }
 
   /** Begins to delete all entries. */
   beginDelete(): void {
-    this.#changes.push({ type: "delete", first: 0, count: 0, location: 0n })
+    this.#changes.push({ type: "delete", first: 0, count: 0, location: 0 })
     this.#end = 0
   }
 
@@ -87,7 +87,8 @@ export class LedgerVersions {
 
   /** What is there is the only version from now on. */
   restart(entries: Entries): void {
-    this.#base = new Map(entries)
+    this.#base.fill(none)
+    for (const [entryId, location] of entries) this.#base[entryId] = location
     this.#changes = []
     this.#acknowledged = 0
     this.#end = (entries.at(-1)?.[0] ?? -1) + 1
@@ -98,14 +99,9 @@ export class LedgerVersions {
    * the end has read the beginning of a version.
    */
   problemWith(read: Entries, isWhole: boolean, range: Range, span: Span): string | undefined {
-    const held = new Map(this.#base)
     let problem: string | undefined
-    for (let version = 0; version <= span.to; version++) {
-      const change = this.#changes[version - 1]
-      if (change !== undefined) apply(change, held)
-      if (version < span.from) continue
-      const entries = entriesIn(held, range)
-      const difference = differenceOf(read, isWhole ? entries : entries.slice(0, read.length))
+    for (const [version, held] of this.#versions(span)) {
+      const difference = differenceOf(read, isWhole, held, range)
       if (difference === undefined) return undefined
       problem ??= `version ${version}: ${difference}`
     }
@@ -114,35 +110,47 @@ export class LedgerVersions {
 
   /** Whether the ledger may have entries, and whether it may have none, in the versions of a span. */
   presence(span: Span): { readonly some: boolean; readonly none: boolean } {
-    const held = new Map(this.#base)
-    let some = false
-    let none = false
-    for (let version = 0; version <= span.to; version++) {
+    const answer = { some: false, none: false }
+    for (const [, held] of this.#versions(span)) {
+      if (held.some((location) => location !== none)) answer.some = true
+      else answer.none = true
+    }
+    return answer
+  }
+
+  /** What it holds in each version of a span; to be read before the next one. */
+  *#versions({ from, to }: Span): Generator<readonly [version: number, held: Float64Array]> {
+    const held = this.#base.slice()
+    for (let version = 0; version <= to; version++) {
       const change = this.#changes[version - 1]
       if (change !== undefined) apply(change, held)
-      if (version < span.from) continue
-      if (held.size > 0) some = true
-      else none = true
+      if (version >= from) yield [version, held]
     }
-    return { some, none }
   }
 }
 
-const apply = ({ count, first, location, type }: Change, held: Map<number, bigint>): void => {
-  if (type === "delete") held.clear()
-  for (let at = 0; at < count; at++) held.set(first + at, location + BigInt(at))
+/** The location of an entry that is not there. */
+const none = -1
+
+const apply = ({ count, first, location, type }: Change, held: Float64Array): void => {
+  if (type === "delete") held.fill(none)
+  for (let at = 0; at < count; at++) held[first + at] = location + at
 }
 
-const entriesIn = (held: ReadonlyMap<number, bigint>, { from, to }: Range): Entries =>
-  [...held].filter(([entryId]) => entryId >= from && entryId <= to).toSorted(([left], [right]) => left - right)
-
-const differenceOf = (read: Entries, expected: Entries): string | undefined => {
-  for (let at = 0; at < Math.max(read.length, expected.length); at++) {
-    const [left, right] = [read[at], expected[at]]
-    if (left?.[0] === right?.[0] && left?.[1] === right?.[1]) continue
-    return `${describe(left)} was read as number ${at}, where ${describe(right)} was to come`
+/** The first difference between what was read and what a ledger holds. */
+const differenceOf = (read: Entries, isWhole: boolean, held: Float64Array, { from, to }: Range): string | undefined => {
+  let at = 0
+  for (let entryId = from; entryId <= Math.min(to, mostEntries - 1); entryId++) {
+    const location = held[entryId] ?? none
+    if (location === none) continue
+    const found = read[at]
+    if (found === undefined && !isWhole) return undefined
+    if (found?.[0] !== entryId || found[1] !== location) {
+      return `${describe(found)} was read as number ${at}, where entry ${entryId} at ${location} was to come`
+    }
+    at += 1
   }
-  return undefined
+  return at < read.length ? `${describe(read[at])} was read as number ${at}, and was not there` : undefined
 }
 
 const describe = (entry: Entries[number] | undefined): string =>

@@ -173,13 +173,13 @@ export class Readers {
   #readEntries(index: Index, ledger: LedgerVersions, pace: Pace): Effect.Effect<void> {
     return Effect.suspend(() => {
       const range = this.#random.oneIn(2) ? { from: 0, to: mostEntries } : this.#someRange(ledger)
-      const read: Array<readonly [entryId: number, location: bigint]> = []
+      const read: Array<readonly [entryId: number, location: number]> = []
       const from = ledger.acknowledged
       let to: number | undefined
       const ids = { from: EntryId.make(BigInt(range.from)), to: EntryId.make(BigInt(range.to)) }
       return Stream.runForEach(index.entries(ledger.ledgerId, ids), ({ entryId, location }) => {
         to ??= ledger.begun
-        read.push([Number(entryId), location])
+        read.push([Number(entryId), Number(location)])
         return pace(read.length)
       }).pipe(
         this.#judged((isWhole) => {

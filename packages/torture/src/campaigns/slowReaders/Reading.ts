@@ -49,7 +49,7 @@ export class Reading {
   readonly #ledgers = Array.from({ length: writers }, (_, at) => new LedgerVersions(LedgerId.make(BigInt(at * 3))))
   readonly #figures = { cycles: 0, writes: 0, compactions: 0 }
   readonly #read: Record<string, number> = {}
-  #nextLocation = 1n
+  #nextLocation = 1
   #hung = false
 
   constructor(directory: string, random: Random, findings: Findings) {
@@ -153,7 +153,7 @@ export class Reading {
       // Mostly behind the last entry, as ledgers grow: a page that is new is not read first.
       const first = this.#random.oneIn(3) ? this.#random.below(mostEntries) : ledger.end
       const entries = ledger.beginAdd(first, count, this.#nextLocation)
-      this.#nextLocation += BigInt(count)
+      this.#nextLocation += count
       return index.addLocations(entries)
     })
   }
@@ -184,7 +184,7 @@ export class Reading {
     let count = 0n
     for (const ledger of this.#ledgers) {
       const entries = yield* Effect.orDie(Stream.runCollect(index.entries(ledger.ledgerId)))
-      const read = entries.map(({ entryId, location }) => [Number(entryId), BigInt(location)] as const)
+      const read = entries.map(({ entryId, location }) => [Number(entryId), Number(location)] as const)
       const span = { from: ledger.acknowledged, to: ledger.begun }
       const problem = ledger.problemWith(read, true, { from: 0, to: mostEntries }, span)
       if (problem !== undefined) this.#findings.add(`opened again, ledger ${ledger.ledgerId}: ${problem}`)
