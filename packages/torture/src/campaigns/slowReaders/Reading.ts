@@ -115,7 +115,7 @@ export class Reading {
       index: {
         durability: "buffered",
         compactionInterval: "5 millis",
-        pageCacheSize: this.#random.pick(["4 KiB", "256 KiB", "16 MiB"] as const),
+        pageCacheSize: this.#random.pick(["4 KiB", "256 KiB", "16 MiB", "16 MiB"] as const),
         writeBufferSize: this.#random.pick(["4 KiB", "64 KiB", "256 KiB"] as const)
       },
       database: { shutdownDeadline: "2 minutes", writeBufferSize: "1 MiB" }
@@ -145,7 +145,7 @@ export class Reading {
 
   #change(index: Index, ledger: LedgerVersions): Effect.Effect<void, Exits.Failure> {
     return Effect.suspend(() => {
-      if (this.#random.oneIn(10)) {
+      if (this.#random.oneIn(20)) {
         ledger.beginDelete()
         return index.deleteLedger(ledger.ledgerId)
       }
