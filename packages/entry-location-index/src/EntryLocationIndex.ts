@@ -9,33 +9,38 @@
  * `InvalidArgument`, and nothing of it is done. Once the index is being
  * released every operation answers `Closed`.
  *
- * The database belongs to the index: its keys begin with the bytes 00 to 03, and
- * nothing else may write to those.
+ * Of the database the keys whose first byte is below 0a belong to the index, and
+ * nothing else may write to those. Others may keep records from 0a on. A database
+ * that has something else among the index's keys, such as BookKeeper's own index,
+ * is `UnsupportedFormat`, and left as it is.
  */
 import * as EntryId from "@effect-bookie/entry-log/EntryId"
 import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type * as Location from "@effect-bookie/entry-log/Location"
-import { Lifecycle, RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
-import * as ByteSize from "effect/ByteSize"
+import { Lifecycle, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import type * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Arguments from "./internal/arguments.ts"
+import * as Batches from "./internal/batch.ts"
 import { Changes } from "./internal/Changes.ts"
 import * as Checkpointer from "./internal/journal/Checkpointer.ts"
 import * as Committer from "./internal/Committer.ts"
 import * as Compactor from "./internal/Compactor.ts"
+import { Gathering, type Take } from "./internal/Gathering.ts"
 import { Gate } from "./internal/Gate.ts"
 import * as Keys from "./internal/keys.ts"
 import { Lookups } from "./internal/Lookups.ts"
+import * as Settings from "./internal/options.ts"
 import * as Scans from "./internal/scans/scans.ts"
 import type { Statistics } from "./internal/Statistics.ts"
 import * as Store from "./internal/Store.ts"
+import { inTurns } from "./internal/turns.ts"
 
 export type { Durations, Outcomes, Statistics } from "./internal/Statistics.ts"
 
@@ -64,8 +69,9 @@ export interface Batch {
   readonly add: (ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId, location: Location.Location) => void
   /**
    * Adds the entries to the index, all or none. Then the batch is empty and can be used again. If it fails, the batch is
-   * as it was, so the same commit can be tried again; one that holds an id out of range always fails with
-   * `InvalidArgument`. If it is interrupted, the entries have left the batch and may or may not be added.
+   * as it was, with what was added since, so the same commit can be tried again; one that holds an id out of range always
+   * fails with `InvalidArgument`. One that is interrupted goes on, and the next one waits for it: so once a commit has
+   * succeeded, all that was added before is in the index.
    */
   readonly commit: Effect.Effect<void, RocksDBError.RocksDBError>
 }
@@ -81,13 +87,13 @@ export interface Options {
   readonly pageCacheSize?: ByteSize.Input | undefined
   /**
    * How much memory may be taken up by what is in the journal and not in pages yet, which is also what the next open has
-   * to read again: from 10 bytes an entry to 220 where each ledger has but one. The last commit comes on top. Default: 96
-   * MiB.
+   * to read again: from 10 bytes an entry to 220 where each ledger has but one. The last commit comes on top. A commit
+   * that finds it full waits until there is room, a minute at most. Default: 96 MiB.
    */
   readonly writeBufferSize?: ByteSize.Input | undefined
   /**
-   * How often at most the room of deleted ledgers is given back by compacting their pages, in the background. Default:
-   * every 10 seconds.
+   * How often at most the room of deleted ledgers is given back by compacting their pages, in the background. What fails
+   * is tried again, less often. Default: every 10 seconds.
    */
   readonly compactionInterval?: Duration.Input | undefined
 }
@@ -151,7 +157,7 @@ export const make: (
   Effect.fnUntraced(function* (options?: Options | undefined) {
     // A scope of its own, so that its steps follow one another even where the finalizers around them run at once.
     const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
-    return yield* open(options ?? {}).pipe(
+    return yield* open(options).pipe(
       Scope.provide(scope),
       Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
     )
@@ -165,108 +171,105 @@ export const layer = (
 
 /**
  * The steps of the release, in the opposite order: refuse what is new, commit what was accepted, stop writing pages, stop
- * compacting.
+ * compacting, drop what a failed commit has left. Nothing is written after the release has been told.
  */
-const open = Effect.fnUntraced(function* (options: Options) {
+const open = Effect.fnUntraced(function* (options: Options | undefined) {
   const database = yield* RocksDB.RocksDB
-  const settings = yield* resolve(options, database.path)
+  const settings = yield* Settings.resolve(options, database.path)
+  let isOpen = false
+  yield* Effect.addFinalizer(() => Effect.suspend(() => (isOpen ? Lifecycle.released(resource) : Effect.void)))
   const store = yield* Store.open(database, {
     pageCache: settings.pageCacheSize,
     writeBuffer: settings.writeBufferSize
   })
-  const gate = new Gate(database)
-  yield* Lifecycle.scoped("entry-location-index", Effect.void, Effect.void)
+  isOpen = true
+  yield* Lifecycle.acquired(resource)
+  const gate = new Gate(store)
   const compactor = yield* Compactor.make(store, settings.compactionInterval)
   yield* Checkpointer.run(store)
   const committer = yield* Committer.make(database.path, (changes) =>
-    Effect.map(store.commit(changes, settings.durability), (deletedLedgers) => compactor.add(deletedLedgers))
+    Effect.map(store.attempt(changes, settings.durability), (deleted) => compactor.add(deleted))
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
   return service(gate, store, committer)
 })
 
-interface Settings {
-  readonly durability: RocksDB.Durability
-  /** In bytes. */
-  readonly pageCacheSize: number
-  /** In bytes. */
-  readonly writeBufferSize: number
-  readonly compactionInterval: Duration.Duration
-}
-
-/** In bytes. */
-const defaultPageCacheSize = 64 * 1024 * 1024
-const defaultWriteBufferSize = 96 * 1024 * 1024
-
-const resolve = (options: Options, path: string): Answer<Settings> => {
-  const durability = options.durability ?? "sync"
-  const pageCacheSize = options.pageCacheSize === undefined ? defaultPageCacheSize : bytes(options.pageCacheSize)
-  const writeBufferSize =
-    options.writeBufferSize === undefined ? defaultWriteBufferSize : bytes(options.writeBufferSize)
-  const compactionInterval = Duration.fromInput(options.compactionInterval ?? "10 seconds")
-  const refuse = (problem: string) => Effect.fail(RocksDBError.invalidArgument(problem, { operation: "open", path }))
-  if (durability !== "sync" && durability !== "buffered") return refuse(`there is no durability ${String(durability)}`)
-  if (Number.isNaN(pageCacheSize)) return refuse("pageCacheSize must be a size")
-  if (Number.isNaN(writeBufferSize)) return refuse("writeBufferSize must be a size")
-  if (Option.isNone(compactionInterval) || Duration.isNegative(compactionInterval.value)) {
-    return refuse("compactionInterval must be a duration")
-  }
-  return Effect.succeed({ durability, pageCacheSize, writeBufferSize, compactionInterval: compactionInterval.value })
-}
-
-/** A size in bytes, or NaN if it cannot be read or is not exact. */
-const bytes = (input: ByteSize.Input): number =>
-  Option.getOrElse(Option.flatMap(ByteSize.fromInput(input), ByteSize.toNumber), () => Number.NaN)
+const resource = "entry-location-index"
 
 const service = (gate: Gate, store: Store.Store, committer: Committer.Committer): EntryLocationIndex["Service"] => {
   const { database } = store
   const lookups = new Lookups(gate, store)
-  const submit = (operation: string, changes: Changes): Answer<void> =>
-    Effect.suspend(() => (gate.closed ? gate.refuse(operation) : committer.submit(operation, changes)))
-  const add = (operation: string, entries: ReadonlyArray<EntryLocation>): Answer<void> =>
+  const submit = (operation: string, submission: Committer.Submission): Answer<void> =>
+    Effect.suspend(() => (gate.closed ? gate.refuse(operation) : committer.submit(operation, submission)))
+  const gather = <A>(operation: string, what: string, list: ReadonlyArray<A>, take: Take<A>): Answer<void> =>
     Effect.suspend(() => {
-      const changes = new Changes()
-      for (const { entryId, ledgerId, location } of entries) {
-        const problem = Arguments.checkLocation(ledgerId, entryId, location)
-        if (problem !== undefined) return gate.refuseArgument(operation, problem)
-        changes.add(ledgerId, entryId, location)
+      const gathering = Gathering.begin(what, list, take)
+      if (typeof gathering === "string") return gate.refuseArgument(operation, gathering)
+      const { changes, size } = gathering
+      const refuse = (problem: string) => gate.refuseArgument(operation, problem)
+      if (gathering.step()) {
+        return gathering.problem === undefined ? submit(operation, { changes, size }) : refuse(gathering.problem)
       }
-      return submit(operation, changes)
+      // The others come behind it, however long it takes.
+      const fill = Effect.flatMap(
+        inTurns(() => gathering.step()),
+        () => (gathering.problem === undefined ? Effect.void : refuse(gathering.problem))
+      )
+      return submit(operation, { changes, size, fill })
     })
-  const remove = (operation: string, ledgerIds: ReadonlyArray<LedgerId.LedgerId>): Answer<void> =>
+  const one = (operation: string, take: (changes: Changes) => string | undefined): Answer<void> =>
     Effect.suspend(() => {
-      const changes = new Changes()
-      for (const ledgerId of ledgerIds) {
-        const problem = Arguments.checkLedgerId(ledgerId)
-        if (problem !== undefined) return gate.refuseArgument(operation, problem)
-        changes.deleteLedger(ledgerId)
-      }
-      return submit(operation, changes)
+      const changes = new Changes(1)
+      const problem = take(changes)
+      return problem === undefined ? submit(operation, { changes, size: 1 }) : gate.refuseArgument(operation, problem)
     })
 
   return EntryLocationIndex.of({
     path: database.path,
     statistics: store.counts,
-    addLocation: (ledgerId, entryId, location) => add("addLocation", [{ ledgerId, entryId, location }]),
-    addLocations: (entries) => add("addLocations", entries),
-    updateLocations: (entries) => add("updateLocations", entries),
-    makeBatch: Effect.sync(() => makeBatch(gate, (changes) => submit("commit", changes))),
+    addLocation: (ledgerId, entryId, location) =>
+      one("addLocation", (changes) => add(changes, ledgerId, entryId, location)),
+    addLocations: (entries) => gather("addLocations", "entries", entries, addEntry),
+    updateLocations: (entries) => gather("updateLocations", "entries", entries, addEntry),
+    makeBatch: Effect.sync(() => Batches.make(gate, (changes) => submit("commit", { changes, size: changes.size }))),
     getLocation: (ledgerId, entryId) => Effect.suspend(() => lookups.location(ledgerId, entryId)),
     getLocations: (ids) => Effect.suspend(() => lookups.locations(ids)),
     getLastEntryInLedger: (ledgerId) => Effect.suspend(() => lookups.lastEntry(ledgerId)),
-    entries: (ledgerId, range) => entries(gate, store, ledgerId, range),
+    entries: (ledgerId, range) => Stream.suspend(() => entries(gate, store, ledgerId, range)),
     ledgers: Stream.suspend(() =>
       gate.closed ? Stream.fromEffect(gate.refuse("ledgers")) : Scans.ledgers(gate, store)
     ),
-    deleteLedger: (ledgerId) => remove("deleteLedger", [ledgerId]),
-    deleteLedgers: (ledgerIds) => remove("deleteLedgers", ledgerIds),
+    deleteLedger: (ledgerId) => one("deleteLedger", (changes) => deleteLedger(changes, ledgerId)),
+    deleteLedgers: (ledgerIds) => gather("deleteLedgers", "ledger ids", ledgerIds, deleteLedger),
     entryCount: Effect.suspend(() =>
       gate.closed ? gate.refuse("entryCount") : Effect.sync(() => BigInt(store.counts.entries))
     ),
-    compact: Effect.suspend(() =>
-      gate.closed ? gate.refuse("compact") : Effect.andThen(store.flush, database.compact(Keys.everything))
-    )
+    compact: Effect.suspend(() => (gate.closed ? gate.refuse("compact") : compact(gate, store)))
   })
+}
+
+/** Adds an entry to changes, or says what is wrong with it. */
+const add = (
+  changes: Changes,
+  ledgerId: LedgerId.LedgerId,
+  entryId: EntryId.EntryId,
+  location: Location.Location
+): string | undefined => {
+  const problem = Arguments.checkLocation(ledgerId, entryId, location)
+  if (problem === undefined) changes.add(ledgerId, entryId, location)
+  return problem
+}
+
+const addEntry: Take<EntryLocation> = (changes, entry, nth) => {
+  if (!Arguments.isObject(entry)) return `item ${nth} must be an entry, not ${Arguments.describe(entry)}`
+  const { entryId, ledgerId, location } = entry
+  return add(changes, ledgerId, entryId, location)
+}
+
+const deleteLedger = (changes: Changes, ledgerId: LedgerId.LedgerId): string | undefined => {
+  const problem = Arguments.checkLedgerId(ledgerId)
+  if (problem === undefined) changes.deleteLedger(ledgerId)
+  return problem
 }
 
 const entries = (
@@ -275,50 +278,24 @@ const entries = (
   ledgerId: LedgerId.LedgerId,
   range: EntryRange | undefined
 ): Stream.Stream<EntryLocation, RocksDBError.RocksDBError> => {
-  const from = range?.from ?? firstEntry
-  const to = range?.to ?? lastEntry
-  const problem = Arguments.checkEntryId(ledgerId, from) ?? Arguments.checkEntryId(ledgerId, to)
-  if (problem !== undefined) return Stream.fromEffect(gate.refuseArgument("entries", problem))
-  return Stream.suspend(() => {
-    if (gate.closed) return Stream.fromEffect(gate.refuse("entries"))
-    return from > to ? Stream.empty : Scans.entries(gate, store, { ledgerId, from, to })
-  })
+  const selection = Arguments.look(() => select(ledgerId, range))
+  if (typeof selection === "string") return Stream.fromEffect(gate.refuseArgument("entries", selection))
+  if (gate.closed) return Stream.fromEffect(gate.refuse("entries"))
+  return selection.from > selection.to ? Stream.empty : Scans.entries(gate, store, selection)
+}
+
+/** The entries of a ledger that a range means, or what is wrong with it. */
+const select = (ledgerId: LedgerId.LedgerId, range: EntryRange = {}) => {
+  if (!Arguments.isObject(range)) return `the range must be an object, not ${Arguments.describe(range)}`
+  const { from = firstEntry, to = lastEntry } = range
+  return Arguments.checkEntryId(ledgerId, from) ?? Arguments.checkEntryId(ledgerId, to) ?? { ledgerId, from, to }
 }
 
 const firstEntry = EntryId.make(0n)
 const lastEntry = EntryId.make(0x7fff_ffff_ffff_ffffn)
 
-const makeBatch = (gate: Gate, submit: (changes: Changes) => Answer<void>): Batch => {
-  let changes = new Changes()
-  /** What an earlier commit has left, whose room is used again. */
-  let spare: Changes | undefined
-  let firstProblem: string | undefined
-  return {
-    get size() {
-      return changes.size
-    },
-    add: (ledgerId, entryId, location) => {
-      firstProblem ??= Arguments.checkLocation(ledgerId, entryId, location)
-      if (firstProblem === undefined) changes.add(ledgerId, entryId, location)
-    },
-    commit: Effect.suspend(() => {
-      if (firstProblem !== undefined) return gate.refuseArgument("commit", firstProblem)
-      const taken = changes
-      changes = spare ?? new Changes()
-      spare = undefined
-      return submit(taken).pipe(
-        Effect.tap(() =>
-          Effect.sync(() => {
-            taken.clear()
-            spare = taken
-          })
-        ),
-        Effect.tapError(() =>
-          Effect.sync(() => {
-            changes = Changes.merge([taken, changes])
-          })
-        )
-      )
-    })
-  }
-}
+const compact = (gate: Gate, store: Store.Store): Answer<void> =>
+  Effect.andThen(
+    gate.whileOpen("compact", store.flush),
+    Effect.suspend(() => (gate.closed ? gate.refuse("compact") : store.database.compact(Keys.everything)))
+  )

@@ -177,6 +177,25 @@ const entriesOf = (pages: Iterable<readonly [number: MapKey, page: LocationPage.
   return entries
 }
 
+/** Runs something that can have memory for so many typed arrays of words and numbers. */
+const withMemoryFor = (arrays: number, run: () => unknown): void => {
+  const { Float64Array, Int32Array } = globalThis
+  let left = arrays
+  const limited = (constructor: Int32ArrayConstructor | Float64ArrayConstructor) =>
+    new Proxy(constructor, {
+      construct: (target, args) => {
+        if (left-- <= 0) throw new RangeError("Array buffer allocation failed")
+        return Reflect.construct(target, args)
+      }
+    })
+  Object.assign(globalThis, { Int32Array: limited(Int32Array), Float64Array: limited(Float64Array) })
+  try {
+    run()
+  } finally {
+    Object.assign(globalThis, { Int32Array, Float64Array })
+  }
+}
+
 describe("a memtable", () => {
   it.prop(
     "has what was added and not deleted since, by every way to ask for it",
@@ -191,6 +210,86 @@ describe("a memtable", () => {
     },
     { arbitrary: { runs: 60 } }
   )
+
+  it("gives snapshots of many entries that do not change with it, whether those lie in order or anyhow", () => {
+    for (const isScattered of [false, true]) {
+      const both = new Both()
+      const add = (from: number, count: number) => {
+        for (let at = 0; at < count; at++) {
+          const nth = isScattered ? (at * 7919) % count : at
+          // Now and then some entries that are close to one another.
+          both.apply({ _tag: "addRun", ledgerId: 1n, from: from + nth * 20, count: 1 + (at % 3) })
+        }
+      }
+      const slot = both.slot(1n)
+      const taken: Array<readonly [LedgerSnapshot, ReturnType<typeof ascending>]> = []
+      const take = () =>
+        taken.push([both.memtable.snapshot(slot, 0, Infinity), ascending(both.ledgers.get(1n)?.entries ?? [])])
+      add(0, 400)
+      both.apply({ _tag: "addRun", ledgerId: 2n, from: 0, count: 300 })
+      take()
+      assert.isTrue(both.memtable.isShared)
+      add(3_000, 500)
+      take()
+      add(7, 300)
+      take()
+      const last = pageOf(EntryId.make(5_000n))
+      const part = both.memtable.snapshot(slot, pageOf(EntryId.make(1_000n)), last)
+      const ofPart = ascending(both.ledgers.get(1n)?.entries ?? []).filter(
+        ([entryId]) => entryId >= 1_000n - (1_000n % 256n) && Number(entryId) < (Number(last) + 1) * 256
+      )
+      both.apply({ _tag: "delete", ledgerId: 1n })
+      take()
+      add(11, 350)
+      take()
+      both.apply({ _tag: "addRun", ledgerId: 2n, from: 200, count: 300 })
+      for (const [snapshot, expected] of taken) assert.deepStrictEqual(entriesOf(pagesIn(snapshot)), expected)
+      assert.deepStrictEqual(entriesOf(pagesIn(part)), ofPart)
+      both.assertEqual()
+    }
+  })
+
+  it("that has no memory for another ledger throws, and is as it was", () => {
+    const memtable = new Memtable()
+    let thrown = 0
+    for (let at = 0; at < 3_000; at++) {
+      const words = [high(BigInt(at) << 30n), low(BigInt(at) << 30n)] as const
+      for (let arrays = 0; memtable.slotOf(...words) < 0; arrays++) {
+        withMemoryFor(arrays, () => {
+          try {
+            memtable.addLedger(...words)
+          } catch {
+            thrown += 1
+            assert.strictEqual(memtable.ledgers, at)
+          }
+        })
+      }
+      assert.strictEqual(memtable.slotOf(...words), at)
+      memtable.standOn(at, { entries: at + 1, lastEntry: EntryId.make(2n ** 40n + BigInt(at)) })
+    }
+    assert.isAbove(thrown, 20)
+    for (let at = 0; at < 3_000; at++) {
+      assert.strictEqual(memtable.ledgerId(at), BigInt(at) << 30n)
+      assert.deepStrictEqual(memtable.record(at), { entries: at + 1, lastEntry: EntryId.make(2n ** 40n + BigInt(at)) })
+    }
+  })
+
+  it("takes what it has made room for without any more memory", () => {
+    const both = new Both()
+    both.apply({ _tag: "addRun", ledgerId: 1n, from: 0, count: 300 })
+    while (!both.memtable.reserve(5_000));
+    withMemoryFor(0, () => both.memtable.reserve(5_000))
+    const changes = new Changes(5_000)
+    for (let at = 0n; at < 5_000n; at++)
+      changes.add(LedgerId.make(1n), EntryId.make(1_000n + 16n * at), Location.make(at))
+    const runs = new Runs()
+    runs.add(-1, 5_000, 5_300, 0, 1_000 + 16 * 4_999)
+    const slot = both.slot(1n)
+    withMemoryFor(0, () => both.memtable.apply(changes, runs, () => slot))
+    const entries = entriesOf(pagesIn(both.memtable.snapshot(slot, 4, Infinity)))
+    assert.strictEqual(entries.length, 5_000 - 2)
+    assert.strictEqual(both.memtable.get(slot, 0, 1_000 + 16 * 4_999), Location.make(4_999n))
+  })
 
   it("grows to many ledgers of some entries, and to one of many, wherever those are", () => {
     const both = new Both()

@@ -4,9 +4,10 @@
  * more than it may.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { EntryId, LedgerId, Location, LocationPage } from "../src/index.ts"
-import { PageCache, unread } from "../src/internal/PageCache.ts"
+import { PageCache, type Pages, unread } from "../src/internal/PageCache.ts"
+import { PageCaches } from "../src/internal/PageCaches.ts"
 import { entryIn, type PageId, pageOf } from "../src/internal/pages.ts"
 import type { LedgerRecord } from "../src/internal/records.ts"
 import { maxId } from "./support.ts"
@@ -38,20 +39,37 @@ const Steps = Schema.Array(Step).check(Schema.isMinLength(50), Schema.isMaxLengt
 
 type Step = typeof Step.Type
 
+/** What the tests do with a cache, in one part or in many. */
+interface Cache extends Pages {
+  readonly drop: (ledgerIds: ReadonlyArray<LedgerId.LedgerId>) => void
+}
+
+const inOnePart = (capacity: number): Cache => {
+  const cache = new PageCache(capacity)
+  return Object.assign(cache, { drop: (ids: ReadonlyArray<LedgerId.LedgerId>) => cache.dropLedgers(ids) })
+}
+
+const inParts = (capacity: number): Cache => {
+  const cache = new PageCaches(capacity)
+  return Object.assign(cache, {
+    drop: (ids: ReadonlyArray<LedgerId.LedgerId>) => Effect.runSync(cache.dropLedgers(ids))
+  })
+}
+
 /** A cache, and the maps that it is to be like. */
 class Both {
-  readonly cache: PageCache
+  readonly cache: Cache
   readonly pages = new Map<string, Map<number, Location.Location>>()
   readonly records = new Map<bigint, LedgerRecord | undefined>()
   #locations = 0n
 
-  constructor(capacity: number) {
-    this.cache = new PageCache(capacity)
+  constructor(cache: Cache) {
+    this.cache = cache
   }
 
   apply(step: Step): void {
     if (step._tag === "drop") {
-      this.cache.dropLedgers(step.ledgerIds.map((ledgerId) => LedgerId.make(ledgerId)))
+      this.cache.drop(step.ledgerIds.map((ledgerId) => LedgerId.make(ledgerId)))
       for (const ledgerId of step.ledgerIds) {
         this.records.delete(ledgerId)
         for (const number of numbers) this.pages.delete(`${ledgerId} ${number}`)
@@ -110,17 +128,22 @@ class Both {
 }
 
 describe("the page cache", () => {
-  it.prop("answers what was put last", { steps: Steps }, ({ steps }) => {
-    const both = new Both(1024 * 1024)
-    for (const step of steps) both.apply(step)
-    assert.strictEqual(both.check(), both.pages.size + both.records.size)
-  })
+  for (const [what, cache] of [
+    ["in one part", () => inOnePart(1024 * 1024)],
+    ["in many parts", () => inParts(512 * 1024 * 1024)]
+  ] as const) {
+    it.prop(`answers what was put last, ${what}`, { steps: Steps }, ({ steps }) => {
+      const both = new Both(cache())
+      for (const step of steps) both.apply(step)
+      assert.strictEqual(both.check(), both.pages.size + both.records.size)
+    })
+  }
 
   it.prop(
     "answers that or nothing, and takes up no more than it may",
     { steps: Steps, capacity: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8000 })) },
     ({ capacity, steps }) => {
-      const both = new Both(capacity)
+      const both = new Both(inOnePart(capacity))
       for (const step of steps) {
         both.apply(step)
         assert.isAtMost(both.cache.bytes, capacity)
@@ -142,6 +165,19 @@ describe("the page cache", () => {
         if (cache.has({ ledgerId: LedgerId.make(BigInt(slots)), number })) known += 1
       assert.isAbove(known * Math.ceil(slots / 64) * 512, cache.capacity * 0.8)
     }
+  })
+
+  it("keeps as much in many parts, and takes up no more than it may", () => {
+    const cache = new PageCaches(64 * 1024 * 1024)
+    const page = LocationPage.make()
+    for (let slot = 0; slot < 256; slot++) LocationPage.set(page, slot, Location.make(BigInt(slot)))
+    const ids = Array.from({ length: 40_000 }, (_, at) => ({
+      ledgerId: LedgerId.make(BigInt(at % 5)),
+      number: Math.floor(at / 5)
+    }))
+    for (const id of ids) cache.putPage(id, page)
+    assert.isAtMost(cache.bytes, cache.capacity)
+    assert.isAbove(ids.filter((id) => cache.has(id)).length * 2048, cache.capacity * 0.8)
   })
 
   it("has room for records and absent pages in half of its size", () => {

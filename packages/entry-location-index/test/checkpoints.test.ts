@@ -3,7 +3,7 @@
  * and at the next open; and those who commit and look up hardly notice.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RocksDB } from "@effect-bookie/rocksdb"
 import { EntryId, EntryLocationIndex, LedgerId, LocationPage } from "../src/index.ts"
@@ -18,6 +18,7 @@ import {
   layer,
   range,
   raw,
+  reasonOf,
   tagOf,
   temporaryDirectory,
   until,
@@ -181,6 +182,141 @@ describe("a checkpoint that fails", () => {
         engine.accept()
         yield* index.addLocations(range(8n, 0, 10))
         assert.isTrue(isEqual(yield* everything(index), [...acknowledged, ...range(8n, 0, 10)]))
+      })
+    )
+  )
+})
+
+/** What is logged while an effect runs, by level. */
+const logsOf = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const logs: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      logs.push(`${logLevel}: ${String(message)}`)
+    })
+    yield* self.pipe(Effect.provide(Logger.layer([logger])))
+    return logs
+  })
+
+/** An answer that no engine may give. */
+const unreadable = new Proxy<Array<Uint8Array | undefined>>([], {
+  get: (_, key) => (key === "then" ? undefined : assert.fail("out of luck"))
+})
+
+describe("a checkpoint that fails again and again", () => {
+  it.effect("is tried less and less often, is logged once for each cause, and counts until it is done", () =>
+    Effect.gen(function* () {
+      const logs = yield* logsOf(
+        withEngine({ writeBufferSize: 200_000 }, (index, engine) =>
+          Effect.gen(function* () {
+            engine.refuse(Infinity, "IO error: it broke", { isMeant: isCheckpoint })
+            yield* index.addLocations(range(1n, 0, 20_000))
+            const failures = (count: number) => until(() => index.statistics.checkpointFailures === count)
+            yield* failures(1)
+            // The pauses are 1, 2, 4, … seconds, and a minute from the seventh on.
+            for (const [nth, pause] of [1, 2, 4, 8, 16, 32, 60, 60].entries()) {
+              if (nth === 4) engine.refuse(Infinity, "IO error: it broke otherwise", { isMeant: isCheckpoint })
+              yield* Effect.sleep("10 millis").pipe(TestClock.withLive)
+              yield* TestClock.adjust(pause * 1000 - 1)
+              yield* Effect.sleep("10 millis").pipe(TestClock.withLive)
+              assert.strictEqual(index.statistics.checkpointFailures, nth + 1)
+              yield* TestClock.adjust(1)
+              yield* failures(nth + 2)
+            }
+            engine.accept()
+            yield* Effect.sleep("10 millis").pipe(TestClock.withLive)
+            yield* TestClock.adjust("1 minute")
+            yield* failures(0)
+            assert.strictEqual(ended(engine), 1)
+            yield* Effect.sleep("10 millis").pipe(TestClock.withLive)
+          })
+        )
+      )
+      assert.strictEqual(logs.length, 3)
+      assert.match(logs[0] ?? "", /Warn: A checkpoint of the index will be tried again: .*it broke\./)
+      assert.match(logs[1] ?? "", /Warn: A checkpoint of the index will be tried again: .*it broke otherwise/)
+      assert.match(logs[2] ?? "", /Info: The checkpoint of the index that had failed is done/)
+    })
+  )
+
+  it.effect("by a defect is told, and tried again like any other", () =>
+    Effect.gen(function* () {
+      const logs = yield* logsOf(
+        withEngine({ writeBufferSize: 200_000 }, (index, engine) =>
+          Effect.gen(function* () {
+            yield* index.addLocations(range(1n, 0, 300))
+            yield* index.compact
+            engine.garble = (keys) => (keys[0]?.[0] === 2 ? unreadable : undefined)
+            yield* index.addLocations(range(1n, 300, 20_000))
+            yield* until(() => index.statistics.checkpointFailures === 1)
+            engine.garble = undefined
+            yield* Effect.sleep("10 millis").pipe(TestClock.withLive)
+            yield* TestClock.adjust("1 second")
+            yield* until(() => index.statistics.checkpointFailures === 0)
+            assert.strictEqual(yield* index.entryCount, 20_000n)
+            yield* Effect.sleep("10 millis").pipe(TestClock.withLive)
+          })
+        )
+      )
+      assert.match(logs[0] ?? "", /Warn: A checkpoint of the index will be tried again: AssertionError: out of luck/)
+      assert.strictEqual(logs.length, 2)
+    })
+  )
+})
+
+/** Two memtables are full, and the checkpoint of the first one does not come back. */
+const full = (body: (index: Index, engine: FailingEngine, release: () => void) => Effect.Effect<void, unknown>) =>
+  withEngine({ writeBufferSize: 200_000 }, (index, engine) =>
+    Effect.gen(function* () {
+      const release = engine.hold(isCheckpoint)
+      yield* index.addLocations(range(1n, 0, 20_000))
+      yield* until(() => engine.held === 1)
+      yield* index.addLocations(range(2n, 0, 20_000))
+      yield* Effect.ensuring(body(index, engine, release), Effect.sync(release))
+    })
+  )
+
+describe("a commit that finds the write buffer full", () => {
+  it.effect("waits a minute for room and not longer, and those behind it wait no minute more", () =>
+    full((index, engine, release) =>
+      Effect.gen(function* () {
+        const waiting = yield* Effect.forkChild(reasonOf(index.addLocations(range(3n, 0, 10))))
+        yield* Effect.sleep("20 millis").pipe(TestClock.withLive)
+        yield* TestClock.adjust("59 seconds")
+        yield* Effect.sleep("20 millis").pipe(TestClock.withLive)
+        const behind = yield* Effect.forkChild(reasonOf(index.addLocations(range(4n, 0, 10))))
+        yield* Effect.sleep("20 millis").pipe(TestClock.withLive)
+        assert.isUndefined(waiting.pollUnsafe())
+        assert.isUndefined(behind.pollUnsafe())
+        yield* TestClock.adjust("1 second")
+        const { _tag, message } = yield* Fiber.join(waiting)
+        assert.strictEqual(_tag, "IOError")
+        assert.match(message, /write buffer .* is full, .* not ended after 1m.* Nothing of this commit is written/)
+        yield* TestClock.adjust(0)
+        assert.strictEqual((yield* Fiber.join(behind))._tag, "IOError")
+        // Lookups and scans go on.
+        assert.deepStrictEqual(yield* index.getLocations(range(2n, 5, 6)), [range(2n, 5, 6)[0]?.location])
+        assert.isUndefined(yield* index.getLastEntryInLedger(ledger(3n)))
+        release()
+        yield* until(() => ended(engine) === 1)
+        yield* index.addLocations(range(3n, 0, 10))
+        assert.strictEqual(yield* index.entryCount, 40_010n)
+      })
+    )
+  )
+
+  it.effect("can be left by who waits, also for a flush", () =>
+    full((index, _, release) =>
+      Effect.gen(function* () {
+        const waiting = yield* Effect.forkChild(index.addLocations(range(3n, 0, 10)))
+        const flushing = yield* Effect.forkChild(index.compact)
+        yield* Effect.sleep("20 millis").pipe(TestClock.withLive)
+        yield* Fiber.interrupt(waiting)
+        yield* Fiber.interrupt(flushing)
+        release()
+        // It was in the queue, so it is committed all the same.
+        yield* index.compact
+        assert.strictEqual(yield* index.getLastEntryInLedger(ledger(3n)), EntryId.make(9n))
       })
     )
   )

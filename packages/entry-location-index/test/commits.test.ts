@@ -3,18 +3,21 @@
  * a trace if they fail.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Latch, Layer } from "effect"
+import { Effect, Exit, Fiber, Latch, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { NativeEngine } from "@effect-bookie/rocksdb"
+import { NativeEngine, type RocksDBError } from "@effect-bookie/rocksdb"
 import { Probe } from "../../rocksdb/test/support/Probe.ts"
-import { EntryId, EntryLocationIndex, LedgerId, Location } from "../src/index.ts"
+import { EntryId, EntryLocationIndex, LedgerId, Location, LocationPage } from "../src/index.ts"
+import * as Keys from "../src/internal/keys.ts"
 import {
   entry,
   everything,
   FailingEngine,
   type Index,
+  isCommit,
   layer,
   range,
+  raw,
   reasonOf,
   tagOf,
   temporaryDirectory,
@@ -256,6 +259,135 @@ describe("a write that fails", () => {
         assert.strictEqual(yield* index.getLastEntryInLedger(ledger(1n)), found.at(-1)?.entryId)
       })
     )
+  )
+})
+
+describe("a commit about something that is damaged", () => {
+  /** Ledger 1 has a rotten page, ledger 2 a rotten record; ledgers 3 to 6 are whole. */
+  const damaged = Effect.gen(function* () {
+    const path = yield* temporaryDirectory
+    const ledgers = [1n, 2n, 3n, 4n, 5n, 6n]
+    yield* using(path, (index) =>
+      Effect.andThen(index.addLocations(ledgers.flatMap((ledgerId) => range(ledgerId, 0, 300))), index.compact)
+    )
+    yield* raw(path, (database) =>
+      database.write([
+        { type: "put", key: Keys.page(1n, 0), value: Uint8Array.of(LocationPage.version, 255, 0, 1, 2, 3) },
+        { type: "put", key: Keys.ledger(2n), value: Uint8Array.of(1, 2, 3) }
+      ])
+    )
+    return path
+  })
+
+  it.effect("fails those alone who are about it, of all who share it, and keeps the order of the others", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      const engine = new FailingEngine()
+      yield* EntryLocationIndex.EntryLocationIndex.use((index) =>
+        Effect.gen(function* () {
+          const release = engine.hold(isCommit)
+          const first = yield* Effect.forkChild(index.addLocations(range(6n, 300, 301)))
+          yield* until(() => engine.held === 1)
+          // They wait for it together.
+          const waiting = yield* Effect.forEach(
+            [
+              index.addLocations([entry(3n, 5n, 1n), entry(4n, 300n, 1n)]),
+              index.addLocations([entry(3n, 5n, 2n), entry(1n, 5n, 2n)]),
+              index.addLocations([entry(3n, 5n, 3n)]),
+              index.deleteLedger(ledger(4n)),
+              index.addLocations([entry(2n, 0n, 1n)]),
+              index.deleteLedgers([ledger(2n), ledger(5n)]),
+              index.addLocations([entry(4n, 7n, 4n)]),
+              index.addLocations([entry(5n, 300n, 5n)])
+            ],
+            (one) => Effect.forkChild(Effect.exit(one), { startImmediately: true })
+          )
+          release()
+          yield* Fiber.join(first)
+          const exits = yield* Effect.forEach(waiting, Fiber.join)
+          assert.deepStrictEqual(exits.map(Exit.isSuccess), [true, false, true, true, false, false, true, true])
+          for (const at of [1, 4, 5]) {
+            assert.strictEqual(yield* tagOf(exits[at] ?? Effect.void), "Corruption")
+          }
+          assert.deepStrictEqual(
+            yield* index.getLocations([entry(3n, 5n, 0n), entry(4n, 7n, 0n), entry(4n, 5n, 0n), entry(5n, 300n, 0n)]),
+            [entry(3n, 5n, 3n).location, entry(4n, 7n, 4n).location, undefined, entry(5n, 300n, 5n).location]
+          )
+          assert.strictEqual(yield* index.entryCount, BigInt(6 * 300 + 1 - 300 + 1 + 1))
+        })
+      ).pipe(Effect.provide(layer(path, undefined, engine.layer)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is told so also where thousands share it, and no more of them fail", () =>
+    Effect.gen(function* () {
+      const path = yield* damaged
+      yield* using(path, (index) =>
+        Effect.gen(function* () {
+          const requests = Array.from({ length: 3_000 }, (_, at) =>
+            at % 500 === 7 ? entry(1n, 5n, BigInt(at)) : entry(3n, BigInt(300 + at), BigInt(at))
+          )
+          const exits = yield* Effect.forEach(requests, (one) => Effect.exit(add(index, one)), {
+            concurrency: "unbounded"
+          })
+          assert.isTrue(exits.every((exit, at) => Exit.isFailure(exit) === (at % 500 === 7)))
+          assert.strictEqual(yield* index.entryCount, BigInt(6 * 300 + 3_000 - 6))
+        })
+      )
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a commit that memory cannot follow once it is on disk", () => {
+  it.effect("is answered, and then nothing is, until the index is opened anew and has it all", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      const engine = new FailingEngine()
+      const before = range(1n, 0, 10_000)
+      const more = range(1n, 1_000, 50_000, (entryId) => entryId + 5n)
+      yield* EntryLocationIndex.EntryLocationIndex.use((index) =>
+        Effect.gen(function* () {
+          yield* index.addLocations(before)
+          // Snapshots have what the commit changes, so it has to be copied, for which there is no memory.
+          const snapshot = yield* Stream.toPull(index.entries(ledger(1n)))
+          yield* snapshot
+          engine.onCommit = () => {
+            Object.assign(Int32Array.prototype, {
+              slice: () => {
+                throw new RangeError("Array buffer allocation failed")
+              }
+            })
+          }
+          yield* Effect.ensuring(
+            index.addLocations(more),
+            Effect.sync(() => Reflect.deleteProperty(Int32Array.prototype, "slice"))
+          )
+          const { _tag, message } = yield* reasonOf(index.getLocation(ledger(1n), EntryId.make(5n)))
+          assert.strictEqual(_tag, "IOError")
+          assert.match(message, /could not keep in memory what was committed .*allocation failed.* Open it anew/)
+          for (const operation of [
+            index.addLocations(before),
+            index.deleteLedger(ledger(1n)),
+            index.getLocations(before),
+            index.getLastEntryInLedger(ledger(1n)),
+            index.entryCount,
+            index.compact,
+            Stream.runDrain(index.entries(ledger(1n))),
+            Stream.runDrain(index.ledgers),
+            snapshot
+          ]) {
+            assert.strictEqual(yield* tagOf(operation as Effect.Effect<unknown, RocksDBError.RocksDBError>), "IOError")
+          }
+        }).pipe(Effect.scoped)
+      ).pipe(Effect.provide(layer(path, { compactionInterval: 0 }, engine.layer)))
+      assert.isTrue(engine.writes.every(isCommit), "no checkpoint has written what memory has")
+      yield* using(path, (index) =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* everything(index), [...before.slice(0, 1_000), ...more])
+          assert.strictEqual(yield* index.entryCount, 50_000n)
+        })
+      )
+    }).pipe(Effect.scoped)
   )
 })
 

@@ -4,10 +4,24 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch, Layer, ManagedRuntime, Metric, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { Engine, Lifecycle, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
 import { Probe } from "../../rocksdb/test/support/Probe.ts"
 import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId, Location } from "../src/index.ts"
-import { entry, everything, range, start, tagOf, temporaryDirectory, using } from "./support.ts"
+import {
+  entry,
+  everything,
+  FailingEngine,
+  isCheckpoint,
+  isCommit,
+  layer,
+  range,
+  start,
+  tagOf,
+  temporaryDirectory,
+  until,
+  using
+} from "./support.ts"
 
 const ledger = LedgerId.make
 
@@ -131,6 +145,114 @@ describe("on release", () => {
         "end write",
         "released entry-location-index"
       ])
+    }).pipe(Effect.scoped)
+  )
+})
+
+/** What is written, and what is told, while an index is used and released. */
+const historyOf = (
+  use: (
+    index: EntryLocationIndex.EntryLocationIndex["Service"],
+    engine: FailingEngine
+  ) => Effect.Effect<unknown, unknown, Scope.Scope>
+) =>
+  Effect.gen(function* () {
+    const path = yield* temporaryDirectory
+    const events: Array<string> = []
+    const engine = new FailingEngine(() => events.push("write"))
+    const listener: Lifecycle.Listener = ({ _tag, resource }) => Effect.sync(() => events.push(`${_tag} ${resource}`))
+    const scope = yield* Scope.make()
+    yield* Index.use((index) => use(index, engine).pipe(Scope.provide(scope))).pipe(
+      Effect.provide(
+        layer(path, { writeBufferSize: 20_000, compactionInterval: 0 }, engine.layer).pipe(
+          Layer.provide(Lifecycle.layer(listener))
+        )
+      )
+    )
+    yield* Effect.sleep("50 millis").pipe(TestClock.withLive)
+    yield* Scope.close(scope, Exit.void)
+    return events
+  })
+
+const assertLast = (events: ReadonlyArray<string>) => {
+  const released = events.indexOf("Released entry-location-index")
+  assert.isAbove(released, 0)
+  assert.isAbove(events.lastIndexOf("write"), 0)
+  assert.isBelow(events.lastIndexOf("write"), released)
+}
+
+describe("the release is told", () => {
+  it.effect("after what drops the traces of a commit that has failed", () =>
+    Effect.gen(function* () {
+      const events = yield* historyOf((index, engine) => {
+        engine.refuse(2, "IO error: it broke", { isMeant: isCommit })
+        return Effect.exit(index.addLocations(range(1n, 0, 1)))
+      })
+      assertLast(events)
+      assert.strictEqual(events.filter((event) => event === "write").length, 1)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("after the last write of a checkpoint, whoever asked for it", () =>
+    Effect.gen(function* () {
+      for (const asks of [true, false]) {
+        const events = yield* historyOf((index, engine) =>
+          Effect.gen(function* () {
+            yield* index.addLocations(Array.from({ length: 9_000 }, (_, at) => entry(BigInt(at), 0n, 1n)))
+            yield* until(() => index.statistics.writeBufferBytes === 0)
+            const release = engine.hold(isCheckpoint)
+            const held = engine.held
+            yield* index.addLocations(Array.from({ length: asks ? 50 : 9_000 }, (_, at) => entry(BigInt(at), 1n, 1n)))
+            // One that outlives the index.
+            if (asks) yield* Effect.forkScoped(Effect.exit(index.compact))
+            yield* until(() => engine.held > held)
+            yield* Effect.sleep("30 millis").pipe(
+              TestClock.withLive,
+              Effect.andThen(Effect.sync(release)),
+              Effect.forkDetach
+            )
+          })
+        )
+        assertLast(events)
+      }
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("an index that is opened while the last one on its database is released", () => {
+  it.effect("waits for what that one still writes, and loses nothing", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      const engine = new FailingEngine()
+      yield* Effect.gen(function* () {
+        const database = yield* RocksDB.make({ path })
+        const open = EntryLocationIndex.make().pipe(Effect.provideService(RocksDB.RocksDB, database))
+        const scope = yield* Scope.make()
+        const first = yield* open.pipe(Scope.provide(scope))
+        yield* first.addLocations(range(1n, 0, 3))
+        // What drops its traces fails too, so the release does it.
+        engine.refuse(2, "IO error: it broke", {
+          isMeant: isCommit,
+          isDone: (operations) => operations.at(-1)?.type === "put"
+        })
+        assert.strictEqual(yield* tagOf(first.addLocations(range(1n, 3, 6))), "IOError")
+        const release = engine.hold(isCommit)
+        const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+        yield* until(() => engine.held === 1)
+        const opening = yield* Effect.forkChild(Effect.scoped(open))
+        yield* Effect.sleep("20 millis").pipe(TestClock.withLive)
+        assert.isUndefined(opening.pollUnsafe())
+        yield* Fiber.interrupt(opening)
+        const next = yield* Effect.forkChild(
+          Effect.scoped(Effect.flatMap(open, (index) => index.addLocations(range(2n, 0, 3))))
+        )
+        yield* Effect.sleep("20 millis").pipe(TestClock.withLive)
+        assert.isUndefined(next.pollUnsafe())
+        release()
+        yield* Fiber.join(closing)
+        yield* Fiber.join(next)
+      }).pipe(Effect.scoped, Effect.provide(engine.layer))
+      assert.deepStrictEqual(yield* using(path, everything), [...range(1n, 0, 3), ...range(2n, 0, 3)])
     }).pipe(Effect.scoped)
   )
 })

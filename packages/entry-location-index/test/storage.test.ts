@@ -5,6 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { type Engine, RocksDB } from "@effect-bookie/rocksdb"
+import { inspect } from "node:util"
 import { EntryId, EntryLocationIndex, LedgerId, LocationPage } from "../src/index.ts"
 import {
   contents,
@@ -12,6 +13,7 @@ import {
   everything,
   FailingEngine,
   layer,
+  maxId,
   range,
   raw,
   reasonOf,
@@ -90,10 +92,97 @@ describe("an index of another version", () => {
         [2, ...tooMany, ...zero],
         [2, ...zero, ...tooMany],
         [2, ...negative, ...zero],
-        [2, ...zero, ...negative]
+        [2, ...zero, ...negative],
+        // So many journal records that counting on would not be exact.
+        [2, ...zero, 0, 0x1f, 255, 255, 255, 255, 255, 255]
       ]) {
         yield* raw(path, (database) => database.put(metadataKey, Uint8Array.from(bytes)))
         assert.strictEqual(yield* tagOf(build(path)), "Corruption")
+      }
+    }))
+})
+
+/** A key and a value as BookKeeper's own index has them. */
+const bookKeepers = (ledgerId: bigint, entryId: bigint) => {
+  const bytes = Buffer.alloc(24)
+  bytes.writeBigInt64BE(ledgerId, 0)
+  bytes.writeBigInt64BE(entryId, 8)
+  bytes.writeBigInt64BE((3n << 32n) + 1024n, 16)
+  return { type: "put" as const, key: bytes.subarray(0, 16), value: bytes.subarray(16) }
+}
+
+const ledgerIds = [0n, 7n, 2n ** 40n, 2n ** 56n - 1n, 2n ** 56n, 2n ** 57n, 3n * 2n ** 56n, 2n ** 58n, 2n ** 60n, maxId]
+
+/** Opening it is UnsupportedFormat, for reading too, and nothing is written. */
+const assertRefused = (path: string, problem: RegExp) =>
+  Effect.gen(function* () {
+    const before = yield* raw(path, (database) => Stream.runCollect(database.stream()))
+    const engine = new FailingEngine()
+    const open = Effect.asVoid(EntryLocationIndex.EntryLocationIndex)
+    const { _tag, message } = yield* reasonOf(Effect.provide(open, layer(path, undefined, engine.layer)))
+    assert.strictEqual(_tag, "UnsupportedFormat")
+    assert.match(message, problem)
+    assert.deepStrictEqual(engine.writes, [])
+    assert.strictEqual(yield* tagOf(Effect.provide(open, readOnly(path))), "UnsupportedFormat")
+    assert.deepStrictEqual(yield* raw(path, (database) => Stream.runCollect(database.stream())), before)
+  })
+
+describe("a database that holds something else", () => {
+  for (const ledgerId of ledgerIds) {
+    test(`such as BookKeeper's own index with ledger ${ledgerId}, is no index`, (path) =>
+      Effect.gen(function* () {
+        yield* raw(path, (database) => database.write([0n, 1n, 2n].map((entryId) => bookKeepers(ledgerId, entryId))))
+        yield* assertRefused(path, /BookKeeper's own index, at .*build an index in a new one .* with IndexRebuild/)
+      }))
+  }
+
+  test("such as BookKeeper's own index with ledgers of all sizes, is no index", (path) =>
+    Effect.gen(function* () {
+      yield* raw(path, (database) => database.write(ledgerIds.map((ledgerId) => bookKeepers(ledgerId, 3n))))
+      yield* assertRefused(path, /BookKeeper's own index/)
+    }))
+
+  test("is no index, also if one was written among it", (path) =>
+    Effect.gen(function* () {
+      yield* using(path, (index) => index.addLocations(range(1n, 0, 3)))
+      yield* raw(path, (database) => database.write([bookKeepers(7n, 0n)]))
+      yield* assertRefused(path, /BookKeeper's own index/)
+      yield* raw(path, (database) =>
+        database.write([
+          { type: "remove", key: bookKeepers(7n, 0n).key },
+          { type: "put", key: Uint8Array.of(0, 1), value: Uint8Array.of(1) }
+        ])
+      )
+      yield* assertRefused(path, /records where those of an index are, the first one under the key 0001, that no index/)
+    }))
+
+  for (const key of [[0, 0], [1], [1, 2, 3], [3, 255], [4], [9, 255, 255]]) {
+    test(`under the key ${key.join(" ")}, is no new index`, (path) =>
+      Effect.gen(function* () {
+        yield* raw(path, (database) => database.put(Uint8Array.from(key), Uint8Array.of(1)))
+        yield* assertRefused(path, /the first one under the key [0-9a-f]+, but none that says its version/)
+      }))
+  }
+
+  test("under keys from 0a on, has an index beside it, and both are left alone", (path) =>
+    Effect.gen(function* () {
+      const others = [[10], [10, 0, 0], [16, 1, 2, 3], Array.from({ length: 17 }, () => 77), [255, 255]].map((key) => ({
+        key: Buffer.from(key),
+        value: Buffer.of(1, 2, 3)
+      }))
+      const read = raw(path, (database) => Stream.runCollect(database.stream({ gte: Uint8Array.of(10) })))
+      yield* raw(path, (database) => database.write(others.map((other) => ({ type: "put", ...other }))))
+      for (let round = 0; round < 2; round++) {
+        yield* using(path, (index) =>
+          Effect.gen(function* () {
+            yield* index.addLocations([...range(1n, 0, 300), ...range(maxId, 0, 300, () => 5n)])
+            yield* index.compact
+            yield* index.deleteLedger(ledger(maxId))
+            yield* index.compact
+            assert.deepStrictEqual(yield* everything(index), range(1n, 0, 300))
+          })
+        )
+        assert.deepStrictEqual(yield* read, others)
       }
     }))
 })
@@ -318,21 +407,53 @@ describe("the page cache", () => {
 })
 
 describe("options", () => {
-  const invalid: ReadonlyArray<EntryLocationIndex.Options> = [
-    { pageCacheSize: "many" as never },
-    { pageCacheSize: -1 },
-    { writeBufferSize: "many" as never },
-    { writeBufferSize: -1 },
-    { durability: "often" as never },
-    { compactionInterval: "sometimes" as never },
-    { compactionInterval: "-1 seconds" }
+  const sizes = ["many", -1, 1.5, Number.NaN, Infinity, null, "-1 MiB", {}, [], true, Symbol("much")]
+  const durations = ["sometimes", "-1 seconds", -1, Number.NaN, -Infinity, null, {}, [], [Number.NaN, 0], true]
+  const refused: ReadonlyArray<unknown> = [
+    ...sizes.flatMap((size) => [{ pageCacheSize: size }, { writeBufferSize: size }]),
+    ...durations.map((compactionInterval) => ({ compactionInterval })),
+    { compactionInterval: { seconds: Number.NaN } },
+    ...["often", null, 1, {}].map((durability) => ({ durability })),
+    {
+      get pageCacheSize() {
+        return assert.fail("out of luck")
+      }
+    },
+    null,
+    "64 MiB"
+  ]
+  const accepted: ReadonlyArray<EntryLocationIndex.Options> = [
+    { pageCacheSize: 0, writeBufferSize: 0, compactionInterval: 0 },
+    { pageCacheSize: "8 MiB", writeBufferSize: 10n, compactionInterval: "0 seconds" },
+    { pageCacheSize: undefined, writeBufferSize: undefined, compactionInterval: undefined, durability: undefined },
+    { pageCacheSize: Number.MAX_SAFE_INTEGER, compactionInterval: Infinity },
+    { compactionInterval: { minutes: 1 } },
+    { compactionInterval: 0.5 }
   ]
 
-  it.effect.each(invalid)("%o is refused", (options) =>
-    Effect.scoped(
-      Effect.flatMap(temporaryDirectory, (path) =>
-        Effect.map(tagOf(using(path, () => Effect.void, options)), (tag) => assert.strictEqual(tag, "InvalidArgument"))
+  for (const [nth, options] of refused.entries()) {
+    it.effect(`that make no sense are refused: ${nth}, ${inspect(options)}`, () =>
+      Effect.scoped(
+        Effect.flatMap(temporaryDirectory, (path) =>
+          Effect.map(tagOf(using(path, () => Effect.void, options as EntryLocationIndex.Options)), (tag) =>
+            assert.strictEqual(tag, "InvalidArgument")
+          )
+        )
       )
     )
-  )
+  }
+
+  for (const options of accepted) {
+    it.effect(`that make sense are taken: ${inspect(options)}`, () =>
+      Effect.scoped(
+        Effect.flatMap(temporaryDirectory, (path) =>
+          using(
+            path,
+            (index) => Effect.andThen(index.addLocations(range(1n, 0, 3)), index.getLocations(range(1n, 0, 3))),
+            options
+          )
+        )
+      )
+    )
+  }
 })

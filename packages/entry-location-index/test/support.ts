@@ -112,11 +112,19 @@ export class FailingEngine {
   #refusal: Refusal | undefined
   #held: { readonly isMeant: IsMeant; readonly latch: Latch.Latch } | undefined
   #heldReads: Latch.Latch | undefined
+  #refusedReads: { times: number; readonly message: string } | undefined
+  #refusedCompactions: { times: number; readonly message: string } | undefined
   /** How many writes and reads have been held back. */
   held = 0
   writes: Array<ReadonlyArray<Engine.Operation>> = []
   /** How many times a database was opened. */
   opens = 0
+  /** How many compactions were asked for. */
+  compactions = 0
+  /** Is called when the write of a commit has been done. */
+  onCommit: () => void = () => {}
+  /** What reads of keys answer instead of the values. */
+  garble: ((keys: ReadonlyArray<Uint8Array>) => ReadonlyArray<Uint8Array | undefined> | undefined) | undefined
   readonly #onWrite: (sync: boolean) => void
 
   constructor(onWrite: (sync: boolean) => void = () => {}) {
@@ -166,6 +174,16 @@ export class FailingEngine {
     }
   }
 
+  /** Lets so many reads fail, of keys and of cursors. */
+  refuseReads(times: number, message: string): void {
+    this.#refusedReads = { times, message }
+  }
+
+  /** Lets so many compactions fail. */
+  refuseCompactions(times: number, message: string): void {
+    this.#refusedCompactions = { times, message }
+  }
+
   /** Lets operations of every write get lost. */
   lose(isLost: (operation: Engine.Operation) => boolean): void {
     this.#isLost = isLost
@@ -199,7 +217,10 @@ export class FailingEngine {
 
   #wrap(database: Engine.Database): Engine.Database {
     return {
-      getMany: database.getMany,
+      getMany: async (keys) => {
+        failOnce(this.#refusedReads)
+        return this.garble?.(keys) ?? database.getMany(keys)
+      },
       write: async (operations, sync) => {
         if (this.#held?.isMeant(operations) === true) {
           this.held += 1
@@ -217,12 +238,14 @@ export class FailingEngine {
           operations.filter((operation) => !this.#isLost(operation)),
           sync
         )
+        if (isCommit(operations)) this.onCommit()
       },
       cursor: (options) => {
         // A native cursor has its snapshot from the beginning, so one that is held back is made later.
         let cursor = this.#heldReads === undefined ? database.cursor(options) : undefined
         return {
           next: async () => {
+            failOnce(this.#refusedReads)
             if (cursor === undefined && this.#heldReads !== undefined) {
               this.held += 1
               await Effect.runPromise(this.#heldReads.await)
@@ -234,12 +257,22 @@ export class FailingEngine {
         }
       },
       property: database.property,
-      compact: database.compact,
+      compact: async (interval) => {
+        this.compactions += 1
+        failOnce(this.#refusedCompactions)
+        await database.compact(interval)
+      },
       syncWal: database.syncWal,
       isRecovering: database.isRecovering,
       close: database.close
     }
   }
+}
+
+const failOnce = (refusal: { times: number; readonly message: string } | undefined): void => {
+  if (refusal === undefined || refusal.times === 0) return
+  refusal.times -= 1
+  throw new Error(refusal.message)
 }
 
 /** Starts a program of programs/; one that still runs when the scope closes is killed. */

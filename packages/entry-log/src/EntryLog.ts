@@ -57,6 +57,25 @@ export interface ScanOptions {
   readonly fromLog?: number | undefined
   /** Whether to read the payloads too; without, they are empty. Default: true. */
   readonly payloads?: boolean | undefined
+  /**
+   * Whether to pass over damage, and logs that cannot be read, where a scan fails otherwise: it goes on with the next
+   * bytes that can be read as entries. Default: false.
+   */
+  readonly salvage?: boolean | undefined
+  /** Is told of what `salvage` passes over, before the entries that follow. Default: a warning is logged. */
+  readonly onPassedOver?: ((passedOver: PassedOver) => Effect.Effect<void>) | undefined
+}
+
+/** What a scan with `salvage` has passed over. */
+export interface PassedOver {
+  /** The path of the log. */
+  readonly file: string
+  /** The first byte that was passed over. */
+  readonly from: number
+  /** How many bytes; 0 where all could be read, and yet the log should have held something else. */
+  readonly bytes: number
+  /** What is wrong with them. */
+  readonly why: string
 }
 
 /** An entry log file. */
@@ -128,9 +147,10 @@ export class EntryLog extends Context.Service<
     ) => Effect.Effect<Uint8Array, EntryLogError.EntryLogError>
     /**
      * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
-     * written when it comes to them. It fails with `Corruption` where bytes cannot be an entry log's, and with `Closed`
-     * once the entry log is; a torn tail ends only its own log. The payloads of one buffer, 256 KiB, share its memory:
-     * they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
+     * written when it comes to them. It fails with `Corruption`, which names the file and the byte, at damage that no
+     * crash can have left, and with `Closed` once the entry log is. A torn tail ends only its own log: a log that is not
+     * sealed, and in which nothing that can be read as an entry follows. The payloads of one buffer, 256 KiB, share its
+     * memory: they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
      */
     readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
     /** The logs by their ids. Those that are not sealed are scanned for their ledgers. */
@@ -181,18 +201,24 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
       Stream.fromPull(
         Effect.map(
           operations.run("scan", async () => {
-            return new Scan(logs, Arguments.scanSettings(options, { operation: "scan", path: directory }))
+            return Arguments.scanSettings(options, { operation: "scan", path: directory })
           }),
-          (scan) =>
-            Effect.flatMap(
+          (settings) => {
+            const scan = new Scan(logs, settings)
+            const next = Effect.tap(
               operations.run("scan", () => scan.next()),
-              (entries) => (isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done())
+              ({ passedOver }) => Effect.forEach(passedOver, settings.onPassedOver ?? warn, { discard: true })
             )
+            return Effect.flatMap(next, ({ entries }) => (isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done()))
+          }
         )
       ),
     logs: operations.run("logs", () => logs.files())
   })
 }
+
+const warn = ({ bytes, file, from, why }: PassedOver): Effect.Effect<void> =>
+  Effect.logWarning(`Passed over ${bytes} bytes of ${file}, from byte ${from} on: ${why}`)
 
 const onlyLocation = (locations: ReadonlyArray<Location>): Location => {
   const location = locations[0]

@@ -2,8 +2,11 @@
  * What a scan passes over, what it stops at, and what it refuses.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Effect, Logger, Stream } from "effect"
+import * as ChildProcess from "node:child_process"
+import { once } from "node:events"
 import * as Fs from "node:fs"
+import * as Net from "node:net"
 import * as Path from "node:path"
 import type { EntryLog } from "../src/index.ts"
 import * as Fixtures from "./fixtures.ts"
@@ -29,33 +32,46 @@ const scanAll = (directory: string, options?: EntryLog.ScanOptions & { readonly 
 
 describe("a scan passes over", () => {
   it.effect.each([
-    ["0xf0", Buffer.alloc(1, 0xf0)],
-    ["many 0xf0", Buffer.alloc(300_001, 0xf0)],
-    ["zeros", Buffer.alloc(7)],
-    ["many zeros", Buffer.alloc(600_003)],
-    ["0xf0, then zeros", Buffer.concat([Buffer.alloc(9, 0xf0), Buffer.alloc(6)])],
-    ["sizes below zero", Buffer.from([0xff, 0xff, 0xff, 0xff, 0x80, 0, 0, 0])]
-  ] as const)("padding between entries: %s", ([, padding]) =>
+    ["up to the next block of 4096 bytes", 4096 - 1024 - entryBytes(first).length],
+    ["one byte before a block", 1],
+    ["more than a buffer holds", 300_001]
+  ] as const)("bytes of padding between entries, and at the end: %s", ([, length]) =>
     Effect.gen(function* () {
+      const before = length === 1 ? [entry(9n, 9n, bytes(4095 - 1024 - 20 - entryBytes(first).length)), first] : [first]
+      const padding = Buffer.alloc(length, 0xf0)
       const directory = yield* directoryOf({
-        "0.log": Buffer.concat([logBytes([first]), padding, entryBytes(second), padding])
+        "0.log": Buffer.concat([logBytes(before), padding, entryBytes(second), padding])
       })
       for (const payloads of [true, false]) {
         assert.deepStrictEqual(
           (yield* scanAll(directory, { payloads })).map(({ ledgerId }) => ledgerId),
-          [first.ledgerId, second.ledgerId]
+          [...before, second].map(({ ledgerId }) => ledgerId)
         )
       }
     })
   )
 
-  it.effect("entries with a negative ledger id, however large", () =>
+  it.effect.each([
+    ["of a direct log's first block", 0n, 3052],
+    ["of anybody else", 5n, 40],
+    ["of anybody else, with an entry id below zero", -3n, 0],
+    ["that is larger than an entry may be", 7n, 100_000]
+  ] as const)("a record of ledger -1 %s", ([, entryId, length]) =>
     Effect.gen(function* () {
-      const skipped = entryBytes({ ledgerId: -7n, entryId: 3n, payload: bytes(10_000) })
+      const record = entryBytes({ ledgerId: -1n, entryId, payload: bytes(length) })
       const directory = yield* directoryOf({
-        "0.log": Buffer.concat([logBytes([first]), skipped, entryBytes(second)])
+        "0.log": Buffer.concat([logBytes([first]), record, record, entryBytes(second), record])
       })
       assert.deepStrictEqual(yield* scanAll(directory, { maxEntrySize: 100 }), [first, second])
+    })
+  )
+
+  it.effect("a ledgers map that its header does not point to, as when its writer stopped before that", () =>
+    Effect.gen(function* () {
+      const directory = yield* directoryOf({
+        "0.log": Buffer.concat([logBytes([first]), mapPart([[1n, 25n]]), entryBytes(second), mapPart([[1n, 25n]])])
+      })
+      assert.deepStrictEqual(yield* scanAll(directory), [first, second])
     })
   )
 
@@ -79,6 +95,36 @@ describe("a scan passes over", () => {
     })
   )
 
+  it.effect("what is named like an entry log, and is no file", () =>
+    Effect.gen(function* () {
+      const directory = yield* directoryOf({ "a.log": logBytes([first]), elsewhere: logBytes([second]) })
+      Fs.mkdirSync(Path.join(directory, "5.log"))
+      ChildProcess.execFileSync("mkfifo", [Path.join(directory, "6.log")])
+      Fs.symlinkSync("6.log", Path.join(directory, "7.log"))
+      Fs.symlinkSync("elsewhere", Path.join(directory, "b.log"))
+      Fs.symlinkSync("/gone/gc.log", Path.join(directory, "current.log"))
+      const socket = Net.createServer().listen(Path.join(directory, "8.log"))
+      yield* Effect.promise(() => once(socket, "listening"))
+      const warnings: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void warnings.push(message))
+      const scanned = yield* Effect.provide(scanAll(directory), Logger.layer([logger]))
+      socket.close()
+      assert.deepStrictEqual(scanned, [first, second])
+      assert.strictEqual(warnings.length, 1)
+      for (const name of ["5.log", "6.log", "7.log", "8.log", "current.log"]) assert.include(String(warnings[0]), name)
+    })
+  )
+
+  it.effect("no log whose link leads nowhere, since it may be one that is missing", () =>
+    Effect.gen(function* () {
+      const directory = yield* directoryOf({ "0.log": logBytes([first]) })
+      Fs.symlinkSync("/gone/1.log", Path.join(directory, "1.log"))
+      const reason = yield* reasonOf(scanAll(directory))
+      assert.strictEqual(reason._tag, "NotFound")
+      assert.include(reason.message, Path.join(directory, "1.log"))
+    })
+  )
+
   it.effect.each([
     ["an empty file", Buffer.alloc(0)],
     ["two letters", Buffer.from("BK")],
@@ -87,7 +133,7 @@ describe("a scan passes over", () => {
     ["less than a header, of zeros", Buffer.alloc(100)],
     ["zeros only", Buffer.alloc(500_000)],
     ["a header, then zeros only", Buffer.concat([logBytes([]), Buffer.alloc(500_000)])],
-    ["a header, then fewer bytes than an entry has", Buffer.concat([logBytes([]), bytes(19, 1)])]
+    ["a header, then fewer bytes than an entry has", logBytes([first]).subarray(0, 1024 + 19)]
   ] as const)("a log that was being created: %s", ([, content]) =>
     Effect.gen(function* () {
       const directory = yield* directoryOf({
@@ -115,8 +161,30 @@ describe("a scan fails with Corruption, after the entries before it, at", () => 
     ["a size that holds no ids", withSize(logBytes([first, second]), 15), "holds no ids"],
     ["a size of one", withSize(logBytes([first, second]), 1), "holds no ids"],
     ["an entry above maxEntrySize", logBytes([first, entry(1n, 1n, bytes(2000))]), "maxEntrySize allows 1024"],
+    ["a size below zero", withSize(logBytes([first, second]), -1), "no writer writes"],
+    [
+      "the size of the last entry, above maxEntrySize",
+      withSize(logBytes([first, second]), 1025),
+      "maxEntrySize allows"
+    ],
     ["an entry that runs into the ledgers map", withSize(sealed([first, second]), 100), "ledgers map"],
-    ["an entry of a sealed log that runs past its end", withSize(sealed([first, second]), 10_000), "ledgers map"],
+    ["an entry of a sealed log that runs past its end", withSize(sealed([first, second]), 1000), "ledgers map"],
+    [
+      "a ledger id below -1",
+      Buffer.concat([logBytes([first]), entryBytes({ ledgerId: -7n, entryId: 1n, payload: bytes(0) })]),
+      "the ledger id -7"
+    ],
+    [
+      "a part of a ledgers map that holds something else",
+      Buffer.concat([logBytes([first]), entryBytes({ ledgerId: -1n, entryId: -2n, payload: bytes(8) })]),
+      "no writer writes"
+    ],
+    [
+      "a byte of padding before no block",
+      Buffer.concat([logBytes([first]), Buffer.of(0xf0), entryBytes(second)]),
+      "no writer writes"
+    ],
+    ["zeros before an entry", Buffer.concat([logBytes([first]), Buffer.alloc(700), entryBytes(second)]), "byte 1749"],
     [
       "an entry id below zero",
       Buffer.concat([logBytes([first]), entryBytes({ ledgerId: 1n, entryId: -1n, payload: bytes(0) })]),
@@ -284,6 +352,14 @@ describe("a scan", () => {
     })
   )
 })
+
+/** A part of a ledgers map. */
+const mapPart = (ledgers: ReadonlyArray<readonly [ledgerId: bigint, bytes: bigint]>) => {
+  const payload = Buffer.alloc(4 + 16 * ledgers.length)
+  payload.writeInt32BE(ledgers.length)
+  for (const [at, value] of ledgers.flat().entries()) payload.writeBigInt64BE(value, 4 + 8 * at)
+  return entryBytes({ ledgerId: -1n, entryId: -2n, payload })
+}
 
 /** A log that says it is sealed, with a ledgers map of some sort. */
 const sealed = (entries: ReadonlyArray<EntryLog.Entry>) => {

@@ -7,7 +7,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { Location } from "../src/index.ts"
 import * as Fixtures from "./fixtures.ts"
-import { bytes, entry, entryBytes, logBytes, tagOf, using } from "./support.ts"
+import { bytes, entry, entryBytes, logBytes, reasonOf, tagOf, using } from "./support.ts"
 
 const kept = [entry(1n, 0n, "kept"), entry(2n, 0n, bytes(100))]
 const last = entry(1n, 1n, bytes(40))
@@ -39,7 +39,7 @@ describe("a torn tail", () => {
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory
       const torn = Buffer.from(whole)
-      torn.writeInt32BE(2 ** 31 - 1, whole.length - entryBytes(last).length)
+      torn.writeInt32BE(1_000_000, whole.length - entryBytes(last).length)
       Fs.writeFileSync(Path.join(directory, "0.log"), torn)
       Fs.writeFileSync(Path.join(directory, "1.log"), logBytes([last]))
       const scanned = yield* using({ directory, readOnly: true }, (log) => Stream.runCollect(log.scan()))
@@ -65,17 +65,36 @@ describe("a torn tail", () => {
   it.effect("of a BookKeeper log that was cut anywhere leaves the entries before the cut", () =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.unpack("ordinary")
-      const path = Path.join(directory, "1.log")
+      const path = Path.join(directory, "3.log")
       const rows = Fixtures.entriesOf(directory)
-      for (const size of [100_000, 65_537, 65_536, 3000, 1040, 1024, 500, 0]) {
+      for (const size of [80_000, 65_537, 65_536, 3000, 1040, 1024, 500, 0]) {
         Fs.truncateSync(path, size)
         const scanned = yield* using({ directory, readOnly: true }, (log) => Stream.runCollect(log.scan()))
         const isKept = (row: Fixtures.WrittenEntry) =>
-          Location.logId(row.location) !== 1 || Location.position(row.location) + row.size <= size
+          Location.logId(row.location) !== 3 || Location.position(row.location) + row.size <= size
         assert.deepStrictEqual(
           scanned.map(({ location }) => location),
           rows.filter(isKept).map(({ location }) => location)
         )
+      }
+    })
+  )
+
+  it.effect("is none in a log that was sealed, which is whole before its header says so", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.unpack("ordinary")
+      const path = Path.join(directory, "1.log")
+      const rows = Fixtures.entriesOf(directory).filter(({ location }) => Location.logId(location) === 0)
+      for (const size of [130_685, 130_470, 130_469, 100_000, 65_536, 1040, 1024]) {
+        Fs.truncateSync(path, size)
+        const seen: Array<Location.Location> = []
+        const reason = yield* using({ directory, readOnly: true }, (log) =>
+          reasonOf(Stream.runForEach(log.scan(), ({ location }) => Effect.sync(() => void seen.push(location))))
+        )
+        assert.strictEqual(reason._tag, "Corruption")
+        assert.include(reason.message, `${path}: `)
+        assert.match(reason.message, /byte \d+/)
+        assert.isAtLeast(seen.length, rows.length)
       }
     })
   )

@@ -26,12 +26,9 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Fs from "node:fs/promises"
-import * as Os from "node:os"
-import * as Path from "node:path"
 import type * as Engine from "./Engine.ts"
 import * as Arguments from "./internal/arguments.ts"
-import { acquire, type OpenDatabase } from "./internal/acquire.ts"
+import { acquire, acquireTemporary, type OpenDatabase } from "./internal/acquire.ts"
 import * as Cursor from "./internal/cursor.ts"
 import * as Interval from "./internal/interval.ts"
 import * as Refusal from "./internal/refusal.ts"
@@ -71,7 +68,7 @@ export interface StreamOptions {
 export interface Options {
   /** The directory of the database: a path, not a URL. */
   readonly path: string
-  /** Opens what is there without a lock and without writing to it. Default: false. */
+  /** Opens what is there without its lock and without writing to it. Default: false. */
   readonly readOnly?: boolean | undefined
   /** Default: true. */
   readonly createIfMissing?: boolean | undefined
@@ -199,10 +196,7 @@ export const layerTemp = (
 export const layerTempWithoutEngine = (
   options?: Omit<Options, "path"> | undefined
 ): Layer.Layer<RocksDB, RocksDBError.RocksDBError, Engine.Engine> =>
-  Layer.effect(
-    RocksDB,
-    Effect.flatMap(temporaryDirectory, (path) => make({ ...options, path }))
-  )
+  Layer.effect(RocksDB, Effect.map(acquireTemporary(options), service))
 
 /** Whether all of it comes from Configs, as plain JavaScript may not know; Effect does not stop at what is none. */
 function isWrapped(options: unknown): boolean {
@@ -213,14 +207,6 @@ function isWrapped(options: unknown): boolean {
 function optional<A>(self: Config.Config<A>): Config.Config<A | undefined> {
   return Config.withDefault(self, undefined)
 }
-
-const temporaryDirectory: Effect.Effect<string, RocksDBError.RocksDBError, Scope.Scope> = Effect.acquireRelease(
-  Effect.tryPromise({
-    try: () => Fs.mkdtemp(Path.join(Os.tmpdir(), "effect-bookie-")),
-    catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path: Os.tmpdir() })
-  }),
-  (path) => Effect.promise(() => Fs.rm(path, { recursive: true, force: true }))
-)
 
 const service = (database: OpenDatabase): RocksDB["Service"] => {
   const { native, operations, path, readOnly } = database

@@ -8,6 +8,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as SystemError from "./internal/systemError.ts"
 import * as Thrown from "./internal/thrown.ts"
 
 const ReasonFields = {
@@ -26,7 +27,7 @@ const id = <Tag extends string>(tag: Tag) => `@effect-bookie/rocksdb/RocksDBErro
 /** The database has been released, or is being released. */
 export class Closed extends Schema.TaggedError<Closed>(id("Closed"))("Closed", ReasonFields) {}
 
-/** Another process, or another open in this one, owns the directory. */
+/** Another process, or another open in this one, owns the directory; see `DirectoryLock`. */
 export class Locked extends Schema.TaggedError<Locked>(id("Locked"))("Locked", ReasonFields) {}
 
 /** Bytes on disk are not what was written. */
@@ -51,9 +52,13 @@ export class InvalidArgument extends Schema.TaggedError<InvalidArgument>(id("Inv
 export class NoSpace extends Schema.TaggedError<NoSpace>(id("NoSpace"))("NoSpace", ReasonFields) {}
 
 /** The operating system refused to read or write. */
-export class IOError extends Schema.TaggedError<IOError>(id("IOError"))("IOError", ReasonFields) {}
+export class IOError extends Schema.TaggedError<IOError>(id("IOError"))("IOError", {
+  ...ReasonFields,
+  /** The operating system's own name for what went wrong, such as `EMFILE`, where it gave one. */
+  code: Schema.optional(Schema.String)
+}) {}
 
-/** The native binding cannot be loaded on this machine or this Node. */
+/** What is native, a binding or the lock of a directory, cannot be loaded on this machine or this Node. */
 export class EngineUnavailable extends Schema.TaggedError<EngineUnavailable>(id("EngineUnavailable"))(
   "EngineUnavailable",
   ReasonFields
@@ -109,11 +114,14 @@ export class RocksDBError extends Schema.TaggedError<RocksDBError>("@effect-book
 }
 
 /**
- * Says whether the same call may succeed later although the caller changes
- * nothing: the other owner lets go (`Locked`), or room is made (`NoSpace`).
+ * Says whether the same call may succeed later although the caller changes nothing: the other owner lets go (`Locked`),
+ * room is made (`NoSpace`), or what the operating system was short of is to be had again, which is an `IOError` whose
+ * code is EMFILE, ENFILE, EAGAIN, EINTR, EBUSY, ETXTBSY, ENOBUFS, ENOMEM or ETIMEDOUT.
  */
-export const isRetryable = (error: RocksDBError): boolean =>
-  error.reason._tag === "Locked" || error.reason._tag === "NoSpace"
+export const isRetryable = ({ reason }: RocksDBError): boolean => {
+  if (reason._tag === "IOError") return reason.code !== undefined && SystemError.troubleOf(reason.code)?.passes === true
+  return reason._tag === "Locked" || reason._tag === "NoSpace"
+}
 
 /** Where a failure happened. */
 export interface Where {
@@ -138,68 +146,84 @@ export const invalidArgument = (message: string, { operation, path }: Where): Ro
 /**
  * Classifies what a native binding or the operating system reported.
  *
- * Both bindings carry RocksDB's status as text only (`rocksdb-native` adds an
- * errno that does not tell corruption from I/O), so the text decides, in the
- * words of RocksDB's `util/status.cc` and `env/io_posix.cc`.
+ * What the operating system said decides first, whatever file it said it of. Both bindings carry RocksDB's status as
+ * text only (`rocksdb-native` adds a code that does not tell corruption from I/O), so for the rest the text decides, in
+ * the words of RocksDB's `util/status.cc`.
  */
 export const fromNative = (cause: unknown, { operation, path }: Where): RocksDBError => {
   if (isRocksDBError(cause)) return cause
   const native = describe(cause)
   // The directory's name is the user's choice, and says nothing about the failure.
-  const telling = { ...native, text: native.text.replaceAll(path, "") }
-  const rule = rules.find(({ matches }) => matches(telling))
-  const { make, advice } = rule ?? otherwise
+  const text = native.text.replaceAll(path, "")
+  const code = SystemError.codeOf(native.cause, text)
+  const { make, advice } = ruleOf({ text, code, status: native.code })
   const message = `${operation} at ${path}: ${native.text || "failed without a message"}. ${advice}`
-  return new RocksDBError({ reason: make({ operation, path, message, cause }) })
+  return new RocksDBError({ reason: make({ operation, path, message, cause }, code) })
 }
 
+/** What was said: the text, the operating system's code, and what the binding makes of RocksDB's status. */
 interface Native {
   readonly text: string
-  readonly code: string
+  readonly code: string | undefined
+  readonly status: string
 }
 
-interface Rule {
-  readonly matches: (native: Native) => boolean
-  readonly make: (fields: {
-    readonly operation: string
-    readonly path: string
-    readonly message: string
-    readonly cause: unknown
-  }) => Reason
+interface Verdict {
+  readonly make: (
+    fields: {
+      readonly operation: string
+      readonly path: string
+      readonly message: string
+      readonly cause: unknown
+    },
+    code: string | undefined
+  ) => Reason
   readonly advice: string
+}
+
+interface Rule extends Verdict {
+  readonly matches: (native: Native) => boolean
 }
 
 /** Also one that another realm, or another copy of this package, has made. */
 const isRocksDBError = (cause: unknown): cause is RocksDBError =>
   Predicate.isTagged(cause, "RocksDBError") && Predicate.hasProperty(cause, "reason")
 
-const describe = (cause: unknown): Native => {
+const describe = (cause: unknown): { readonly cause: unknown; readonly text: string; readonly code: string } => {
   const text = Thrown.messageOf(cause)
   // `rocksdb-native` wraps what RocksDB said of a write.
   if (text === "Batch was not applied" && Predicate.hasProperty(cause, "cause")) return describe(cause.cause)
-  return { text, code: Thrown.codeOf(cause) ?? "" }
+  return { cause, text, code: Thrown.codeOf(cause) ?? "" }
 }
 
 const textMatches = (pattern: RegExp) => (native: Native) => pattern.test(native.text)
 
-/** The first rule that matches decides. */
-const rules: ReadonlyArray<Rule> = [
+const ioError: Verdict["make"] = (fields, code) => new IOError({ ...fields, code })
+
+/** What a text says more of than the code of the operating system in it. */
+const beforeTheCode: ReadonlyArray<Rule> = [
   {
     matches: textMatches(/session is closed|database is not open|cannot call .* before open/i),
     make: (fields) => new Closed(fields),
     advice: "The database is closed."
   },
   {
-    matches: textMatches(/lock hold by current process|while lock file|no locks available/i),
+    matches: ({ code, text }) =>
+      /lock hold by current process/i.test(text) ||
+      (/while lock file/i.test(text) && (code === "EAGAIN" || code === "EACCES")),
     make: (fields) => new Locked(fields),
     advice: "Another open of this directory is alive: close it first, or open read-only."
   },
   {
-    matches: ({ text, code }) =>
-      code === "ENOSPC" || /no space left on device|space limit|disk quota exceeded/i.test(text),
+    matches: ({ code, text }) =>
+      code === "ENOSPC" || code === "EDQUOT" || /no space left on device|space limit|disk quota exceeded/i.test(text),
     make: (fields) => new NoSpace(fields),
     advice: "Free some room on the device; entries that were acknowledged are kept."
-  },
+  }
+]
+
+/** What the text alone can say. */
+const afterTheCode: ReadonlyArray<Rule> = [
   {
     matches: textMatches(/does not exist \(create_if_missing is false\)|CURRENT: No such file or directory/i),
     make: (fields) => new MissingDatabase(fields),
@@ -216,25 +240,30 @@ const rules: ReadonlyArray<Rule> = [
     advice: "Open it with the engine and the version that wrote it, or rebuild it into a new directory."
   },
   {
-    matches: textMatches(/permission denied/i),
-    make: (fields) => new IOError(fields),
-    advice: "Let this user read and write the directory and its files."
-  },
-  {
-    matches: ({ text, code }) =>
+    matches: ({ status, text }) =>
       /corruption|checksum mismatch|bad magic|malformed|manifest|CURRENT file/i.test(text) ||
-      (code === "EIO" && !/while |io error|no such file|input\/output error|i\/o error/i.test(text)),
+      (status === "EIO" && !/while |io error|no such file|input\/output error|i\/o error/i.test(text)),
     make: (fields) => new Corruption(fields),
     advice: "Restore the directory from a copy, or rebuild it from its source."
   },
   {
-    matches: ({ text, code }) => code === "EINVAL" || /invalid argument/i.test(text),
+    matches: ({ status, text }) => status === "EINVAL" || /invalid argument/i.test(text),
     make: (fields) => new InvalidArgument(fields),
     advice: "RocksDB refused the argument."
   }
 ]
 
-const otherwise: Omit<Rule, "matches"> = {
-  make: (fields) => new IOError(fields),
-  advice: "Check the disk, its permissions, and that the directory is still there."
+/** The first rule that matches decides. */
+const ruleOf = (native: Native): Verdict => {
+  const matches = (rule: Rule) => rule.matches(native)
+  const telling = beforeTheCode.find(matches)
+  if (telling !== undefined) return telling
+  const trouble = native.code === undefined ? undefined : SystemError.troubleOf(native.code)
+  if (trouble !== undefined) return { make: ioError, advice: trouble.advice }
+  return (
+    afterTheCode.find(matches) ?? {
+      make: ioError,
+      advice: "Check the disk, its permissions, and that the directory is still there."
+    }
+  )
 }

@@ -1,6 +1,7 @@
 /**
  * A RocksDB database as a scoped Effect Layer.
  */
+export * as DirectoryLock from "./DirectoryLock.ts"
 export * as Engine from "./Engine.ts"
 export * as LevelEngine from "./LevelEngine.ts"
 export * as Lifecycle from "./Lifecycle.ts"

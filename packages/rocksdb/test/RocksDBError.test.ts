@@ -76,7 +76,99 @@ const reports: ReadonlyArray<readonly [RocksDBError.Reason["_tag"], Error]> = [
   ["InvalidArgument", withCode("end key comes before start key", "EINVAL")]
 ]
 
+/** Where RocksDB puts what the operating system said, whose code it does not pass on; and Node's errors, which have it. */
+const refusals: ReadonlyArray<readonly [string, boolean, Error]> = [
+  [
+    "EMFILE",
+    true,
+    withCode("While open a file for random read: /data/database/MANIFEST-000005: Too many open files", "EIO")
+  ],
+  [
+    "EMFILE",
+    true,
+    new Error("IO error: While open a file for random read: /data/database/000012.sst: Too many open files")
+  ],
+  [
+    "EMFILE",
+    true,
+    withCode(
+      "Found options incompatible with filesystem: IO error: While open a file for random read: /data/database/CURRENT: Too many open files",
+      "EINVAL"
+    )
+  ],
+  [
+    "EMFILE",
+    true,
+    withCode(
+      "While open a file for random read: /data/database/000012.sst: Too many open files  The file /data/database/MANIFEST-000005 may be corrupted.",
+      "EIO"
+    )
+  ],
+  ["EMFILE", true, withCode("EMFILE: too many open files, open '/data/database/ENGINE'", "EMFILE")],
+  ["ENFILE", true, withCode("While open directory: /data/database: Too many open files in system", "EIO")],
+  [
+    "EAGAIN",
+    true,
+    withCode("While pread offset 0 len 8192: /data/database/000009.sst: Resource temporarily unavailable", "EIO")
+  ],
+  [
+    "EINTR",
+    true,
+    withCode("While opening a file for sequentially reading: /data/database/CURRENT: Interrupted system call", "EIO")
+  ],
+  [
+    "ENOMEM",
+    true,
+    withCode("While open a file for appending: /data/database/MANIFEST-000009: Cannot allocate memory", "EIO")
+  ],
+  ["EBUSY", true, withCode("while unlink() file: /data/database/000009.sst: Device or resource busy", "EIO")],
+  ["ETIMEDOUT", true, withCode("While fsync: /data/database/MANIFEST-000005: Connection timed out", "EIO")],
+  ["EIO", false, withCode("While fsync: /data/database/MANIFEST-000005: Input/output error", "EIO")],
+  [
+    "EIO",
+    false,
+    withCode("While rename a file to /data/database/CURRENT: /data/database/000005.dbtmp: Input/output error", "EIO")
+  ],
+  [
+    "EROFS",
+    false,
+    withCode("While open a file for appending: /data/database/MANIFEST-000009: Read-only file system", "EIO")
+  ],
+  [
+    "EUCLEAN",
+    false,
+    withCode("While pread offset 0 len 8: /data/database/MANIFEST-000005: Structure needs cleaning", "EIO")
+  ],
+  ["ESTALE", false, withCode("While fstat with fd 9: /data/database/CURRENT: Stale file handle", "EIO")],
+  ["ENOLCK", false, withCode("While lock file: /data/database/LOCK: No locks available", "EIO")],
+  ["EACCES", false, withCode("EACCES: permission denied, open '/data/database/MANIFEST-000005'", "EACCES")]
+]
+
 describe("RocksDBError", () => {
+  it.each(refusals)(
+    "what the operating system said decides, whatever file it said it of: %s",
+    (code, passes, report) => {
+      const error = RocksDBError.fromNative(report, where)
+      assert.deepInclude(error.reason, { _tag: "IOError", code })
+      assert.strictEqual(error.isRetryable, passes)
+      assert.notMatch(error.message, /restore|rebuild/i)
+    }
+  )
+
+  it("a code that the binding makes of RocksDB's status is no code of the operating system", () => {
+    const { reason } = RocksDBError.fromNative(withCode("While doing something", "EIO"), where)
+    assert.deepInclude(reason, { _tag: "IOError", code: undefined })
+  })
+
+  it("the name of the directory is no word of the operating system", () => {
+    const path = "/data/a: Too many open files"
+    const { reason } = RocksDBError.fromNative(withCode(`bad magic number in ${path}/000009.sst`, "EIO"), {
+      operation: "get",
+      path
+    })
+    assert.strictEqual(reason._tag, "Corruption")
+  })
+
   it.each(reports)("%s: %o", (tag, report) => {
     const error = RocksDBError.fromNative(report, where)
     assert.strictEqual(error.reason._tag, tag)
@@ -110,7 +202,7 @@ describe("RocksDBError", () => {
     assert.include(RocksDBError.fromNative("out of luck", where).message, "out of luck")
   })
 
-  it("Locked and NoSpace may go away by themselves, and nothing else does", () => {
+  it("of these, Locked and NoSpace may go away by themselves, and nothing else does", () => {
     const retryable = reports
       .map(([, report]) => RocksDBError.fromNative(report, where))
       .filter((error) => error.isRetryable)

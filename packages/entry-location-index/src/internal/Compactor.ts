@@ -4,99 +4,105 @@
  * A round writes what the memtables hold into pages, so that those of the
  * ledgers that were deleted since the round before are gone, and compacts where
  * they were; there is at most one an interval. The ledgers are kept as a bounded
- * number of spans of ids: when there are more, the two nearest become one. A
- * compaction that fails is logged. On release the round under way ends after
- * the compaction that runs, which RocksDB waits for.
+ * number of spans of ids. What a round could not do, for want of room or because
+ * a compaction failed, is done by a later one, later each time up to ten minutes
+ * or the interval; what is wrong is logged when it is something else than before.
+ * On release the round under way ends after the compaction that runs, which
+ * RocksDB waits for, and what is left waits for a compaction by hand or by RocksDB.
  */
 import type { RocksDBError } from "@effect-bookie/rocksdb"
-import type * as Duration from "effect/Duration"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
+import * as Errors from "./errors.ts"
 import * as Keys from "./keys.ts"
+import { addSpan, type Span } from "./spans.ts"
 import type { Store } from "./Store.ts"
 
-/** Is told which ledgers have been deleted. */
-export interface Compactor {
-  readonly add: (ledgerIds: ReadonlyArray<bigint>) => void
-}
+export { addToSpans, maxSpans, type Span } from "./spans.ts"
 
-/** Ledger ids from `first` to `last`, both included. */
-export interface Span {
-  readonly first: bigint
-  readonly last: bigint
+/** Is told where ledgers have been deleted. */
+export interface Compactor {
+  readonly add: (spans: ReadonlyArray<Span>) => void
 }
 
 /** Makes a compactor in the current scope. */
 export const make: (store: Store, interval: Duration.Duration) => Effect.Effect<Compactor, never, Scope.Scope> =
   Effect.fnUntraced(function* (store: Store, interval: Duration.Duration) {
-    const waiting = Latch.makeUnsafe()
-    let spans: ReadonlyArray<Span> = []
-    const round = Effect.suspend(() => {
-      const taken = spans
-      spans = []
-      waiting.closeUnsafe()
-      return logged("The pages of deleted ledgers are still there", store.flush).pipe(
-        Effect.andThen(
-          Effect.forEach(
-            taken,
-            ({ first, last }) =>
-              logged(
-                `The room of deleted ledgers ${first} to ${last} is not given back`,
-                store.database.compact(Keys.pagesOf(first, last))
-              ),
-            { discard: true }
-          )
-        )
-      )
-    })
-    yield* waiting.await.pipe(
-      Effect.andThen(Effect.sleep(interval)),
-      Effect.andThen(round),
-      Effect.forever,
-      Effect.forkScoped
-    )
-    return {
-      add: (ledgerIds) => {
-        if (ledgerIds.length === 0) return
-        for (const ledgerId of ledgerIds) spans = addToSpans(spans, ledgerId)
-        waiting.openUnsafe()
-      }
-    }
+    const work = new Work()
+    yield* Effect.forkScoped(Effect.forever(untilDone(store, work, interval)))
+    return work
   })
 
-/** Adds a ledger to spans that are in order and do not touch, and keeps them so. */
-export const addToSpans = (spans: ReadonlyArray<Span>, ledgerId: bigint): ReadonlyArray<Span> => {
-  const before = spans.filter(({ last }) => last < ledgerId - 1n)
-  const after = spans.filter(({ first }) => first > ledgerId + 1n)
-  const touching = spans.slice(before.length, spans.length - after.length)
-  const span: Span = {
-    first: least(ledgerId, touching[0]?.first),
-    last: greatest(ledgerId, touching.at(-1)?.last)
+/** What is to be compacted. */
+class Work implements Compactor {
+  /** Open while there is some. */
+  readonly #due = Latch.makeUnsafe()
+  #spans: ReadonlyArray<Span> = []
+
+  readonly due: Effect.Effect<void> = this.#due.await
+
+  add(spans: ReadonlyArray<Span>): void {
+    for (const span of spans) this.#spans = addSpan(this.#spans, span)
+    if (this.#spans.length > 0) this.#due.openUnsafe()
   }
-  const all = [...before, span, ...after]
-  return all.length > maxSpans ? joinNearest(all) : all
+
+  /** All of it, which is then no longer here. */
+  take(): ReadonlyArray<Span> {
+    const spans = this.#spans
+    this.#spans = []
+    this.#due.closeUnsafe()
+    return spans
+  }
 }
 
-/** How many spans there are at most. */
-export const maxSpans = 16
+/** How long after a round that failed the next one begins, at least, and at most if the interval is not longer. */
+const shortestPause = Duration.seconds(1)
+const longestPause = Duration.minutes(10)
 
-const joinNearest = (spans: ReadonlyArray<Span>): ReadonlyArray<Span> => {
-  let nearest = 1
-  for (let at = 2; at < spans.length; at++) if (gap(spans, at) < gap(spans, nearest)) nearest = at
-  const left = spans[nearest - 1]
-  const right = spans[nearest]
-  if (left === undefined || right === undefined) return spans
-  return [...spans.slice(0, nearest - 1), { first: left.first, last: right.last }, ...spans.slice(nearest + 1)]
-}
+/** Waits for work, and makes a round an interval until nothing of it is left over. */
+const untilDone: (store: Store, work: Work, interval: Duration.Duration) => Effect.Effect<void> = Effect.fnUntraced(
+  function* (store: Store, work: Work, interval: Duration.Duration) {
+    yield* work.due
+    yield* Effect.sleep(interval)
+    let said: string | undefined
+    for (let pause = Duration.max(interval, shortestPause); ;) {
+      const problem = yield* round(store, work)
+      if (problem === undefined) return
+      if (problem !== said) {
+        yield* Effect.logWarning(`The room of deleted ledgers is not given back, and will be later: ${problem}`)
+        said = problem
+      }
+      yield* Effect.sleep(pause)
+      pause = Duration.max(interval, Duration.min(Duration.times(pause, 2), longestPause))
+    }
+  }
+)
 
-/** How far a span is from the one before it. */
-const gap = (spans: ReadonlyArray<Span>, at: number): bigint => (spans[at]?.first ?? 0n) - (spans[at - 1]?.last ?? 0n)
+/** Does the work; what cannot be done stays, and the answer is what is wrong with the last of it. */
+const round = Effect.fnUntraced(function* (store: Store, work: Work) {
+  const spans = work.take()
+  const flushed = yield* problemOf(store.flush)
+  if (flushed !== undefined) {
+    work.add(spans)
+    return flushed
+  }
+  let problem: string | undefined
+  for (const span of spans) {
+    const found = yield* problemOf(store.database.compact(Keys.pagesOf(span.first, span.last)))
+    if (found === undefined) continue
+    work.add([span])
+    problem = found
+  }
+  return problem
+})
 
-const least = (left: bigint, right: bigint | undefined): bigint => (right !== undefined && right < left ? right : left)
-
-const greatest = (left: bigint, right: bigint | undefined): bigint =>
-  right !== undefined && right > left ? right : left
-
-const logged = (problem: string, self: Effect.Effect<void, RocksDBError.RocksDBError>): Effect.Effect<void> =>
-  Effect.catch(self, ({ message }) => Effect.logWarning(`${problem}: ${message}`))
+/** What is wrong if an effect fails, also by a defect. */
+const problemOf = (self: Effect.Effect<void, RocksDBError.RocksDBError>): Effect.Effect<string | undefined> =>
+  Effect.flatMap(Effect.exit(self), (exit) => {
+    if (Exit.isSuccess(exit)) return Effect.succeed(undefined)
+    return Cause.hasInterruptsOnly(exit.cause) ? Effect.interrupt : Effect.succeed(Errors.describe(exit.cause))
+  })

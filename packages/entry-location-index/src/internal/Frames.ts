@@ -51,9 +51,19 @@ export class Frames {
     }
   }
 
-  /** Copies slots of a page, from one on, into a frame, and answers which. */
+  /** Makes room for so many more, so that they can be put. If there is no memory, this throws, and nothing has changed. */
+  reserve(frames: number): void {
+    const last = this.#size + frames - this.#free.length - 1
+    while (last >> segmentShift >= this.#words.length) {
+      const words = new Int32Array(framesPerSegment * slotCount * 2)
+      this.#locations.push(new BigInt64Array(words.buffer))
+      this.#words.push(words)
+    }
+  }
+
+  /** Copies slots of a page, from one on, into a frame for which there is room, and answers which. */
   put({ length, words }: LocationPage.LocationPage, first: number): number {
-    const frame = this.#free.pop() ?? this.#add()
+    const frame = this.#free.pop() ?? this.#size++
     const own = this.#words[frame >> segmentShift] ?? noWords
     const start = (frame & (framesPerSegment - 1)) * slotCount
     const end = Math.min(slotCount, length - first)
@@ -68,15 +78,6 @@ export class Frames {
   /** Lets a frame be used again. */
   free(frame: number): void {
     this.#free.push(frame)
-  }
-
-  #add(): number {
-    if (this.#size >> segmentShift === this.#words.length) {
-      const words = new Int32Array(framesPerSegment * slotCount * 2)
-      this.#words.push(words)
-      this.#locations.push(new BigInt64Array(words.buffer))
-    }
-    return this.#size++
   }
 }
 

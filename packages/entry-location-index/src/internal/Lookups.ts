@@ -19,6 +19,7 @@ import { pageOf, slotOf } from "./pages.ts"
 import type { LedgerRecord } from "./records.ts"
 import type { Timers } from "./Statistics.ts"
 import type { Store } from "./Store.ts"
+import { inTurns } from "./turns.ts"
 import * as Words from "./words.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
@@ -61,35 +62,12 @@ export class Lookups {
   /** The locations of entries, in their order. */
   locations(ids: ReadonlyArray<Id>): Answer<ReadonlyArray<Location.Location | undefined>> {
     if (this.#gate.closed) return this.#gate.refuse("getLocations")
-    const { counts } = this.#store
-    const start = performance.now()
-    const locations: Array<Location.Location | undefined> = []
-    const missed = new MissedPages()
-    for (const { entryId, ledgerId } of ids) {
-      const problem = Arguments.checkEntryId(ledgerId, entryId)
-      if (problem !== undefined) return this.#gate.refuseArgument("getLocations", `id ${locations.length}: ${problem}`)
-      const location = this.#store.find(ledgerId, entryId)
-      if (location === unread) missed.add(ledgerId, entryId, locations.length)
-      locations.push(location === unread ? undefined : location)
-    }
-    counts.pageCacheHits += ids.length - missed.entries
-    counts.pageCacheMisses += missed.entries
-    const finish = () => {
-      const missing = locations.reduce((count, location) => (location === undefined ? count + 1 : count), 0)
-      const seconds = secondsSince(start) / ids.length
-      if (missing < ids.length) counts.lookups.found.record(seconds, ids.length - missing)
-      if (missing > 0) counts.lookups.missing.record(seconds, missing)
-      return locations
-    }
-    if (missed.entries === 0) return Effect.sync(finish)
-    return Effect.forEach(missed.parts, (part) => this.#readInto(locations, part), {
-      concurrency: maxReads,
-      discard: true
-    }).pipe(
-      Effect.map(finish),
-      Effect.tapError(() =>
-        Effect.sync(() => counts.lookups.failed.record(secondsSince(start) / ids.length, ids.length))
-      )
+    const search = Arguments.look(() => Search.of(ids, this.#store))
+    if (typeof search === "string") return this.#gate.refuseArgument("getLocations", search)
+    if (search.step()) return this.#readMissing(search)
+    return Effect.flatMap(
+      inTurns(() => search.step()),
+      () => this.#readMissing(search)
     )
   }
 
@@ -119,6 +97,33 @@ export class Lookups {
     )
   }
 
+  /** Reads what a search has not found in memory, and answers all of it. */
+  #readMissing(search: Search): Answer<ReadonlyArray<Location.Location | undefined>> {
+    const { locations, missed, problem, start } = search
+    const { counts } = this.#store
+    if (problem !== undefined) return this.#gate.refuseArgument("getLocations", problem)
+    if (this.#gate.closed) return this.#gate.refuse("getLocations")
+    counts.pageCacheHits += locations.length - missed.entries
+    counts.pageCacheMisses += missed.entries
+    const finish = () => {
+      const missing = locations.reduce((count, location) => (location === undefined ? count + 1 : count), 0)
+      const seconds = secondsSince(start) / locations.length
+      if (missing < locations.length) counts.lookups.found.record(seconds, locations.length - missing)
+      if (missing > 0) counts.lookups.missing.record(seconds, missing)
+      return locations
+    }
+    if (missed.entries === 0) return Effect.sync(finish)
+    return Effect.forEach(missed.parts, (part) => this.#readInto(locations, part), {
+      concurrency: maxReads,
+      discard: true
+    }).pipe(
+      Effect.map(finish),
+      Effect.tapError(() =>
+        Effect.sync(() => counts.lookups.failed.record(secondsSince(start) / locations.length, locations.length))
+      )
+    )
+  }
+
   #readInto(locations: Array<Location.Location | undefined>, part: ReadonlyArray<MissedPage>): Answer<void> {
     return Effect.map(this.#store.pages.readSlots("getLocations", part), (found) => {
       for (const [at, { places }] of part.entries()) {
@@ -142,6 +147,54 @@ const sampled = 64
 /** How many pages one read brings at most, and how many reads go on at once: what one has brought is decoded meanwhile. */
 const maxPagesPerRead = 128
 const maxReads = 4
+
+/** How many ids a step looks for in memory. */
+const idsPerStep = 8192
+
+/** A search for many entries in memory. */
+class Search {
+  readonly start = performance.now()
+  /** Where they are, as far as memory knows. */
+  readonly locations: Array<Location.Location | undefined> = []
+  readonly missed = new MissedPages()
+  /** What is wrong with an id. */
+  problem: string | undefined
+  readonly #ids: ReadonlyArray<Id>
+  readonly #store: Store
+
+  constructor(ids: ReadonlyArray<Id>, store: Store) {
+    this.#ids = ids
+    this.#store = store
+  }
+
+  /** Begins one, or says what is wrong with the list. One that takes several steps has a list of its own. */
+  static of(ids: ReadonlyArray<Id>, store: Store): Search | string {
+    if (!Array.isArray(ids)) return `the ids must be an array, not ${Arguments.describe(ids)}`
+    return new Search(ids.length > idsPerStep ? ids.slice() : ids, store)
+  }
+
+  /** Looks for some of the entries, and answers whether that was all, or one has no id that can be. */
+  step(): boolean {
+    this.problem = Arguments.look(() => this.#lookOn())
+    return this.problem !== undefined || this.locations.length >= this.#ids.length
+  }
+
+  #lookOn(): string | undefined {
+    const { locations, missed } = this
+    const end = Math.min(locations.length + idsPerStep, this.#ids.length)
+    for (let nth = locations.length; nth < end; nth++) {
+      const id = this.#ids[nth]
+      if (!Arguments.isObject(id)) return `item ${nth} must be an id of an entry, not ${Arguments.describe(id)}`
+      const { entryId, ledgerId } = id
+      const problem = Arguments.checkEntryId(ledgerId, entryId)
+      if (problem !== undefined) return `id ${nth}: ${problem}`
+      const location = this.#store.find(ledgerId, entryId)
+      if (location === unread) missed.add(ledgerId, entryId, nth)
+      locations.push(location === unread ? undefined : location)
+    }
+    return undefined
+  }
+}
 
 interface MissedPage extends PageSlots {
   readonly slots: Array<number>

@@ -27,8 +27,29 @@ export const unread: unique symbol = Symbol("unread")
 /** What a page takes up at most, in bytes. */
 export const maxPageSize = LocationPage.slotCount * 8 + 64
 
+/** What a cache of pages and ledger records does. */
+export interface Pages {
+  /** How many bytes it may take up, and does. */
+  readonly capacity: number
+  readonly bytes: number
+  /** The location of an entry, if its page is in memory. */
+  readonly find: (ledgerId: LedgerId, entryId: EntryId) => Location | undefined | typeof unread
+  /** The record of a ledger, if that is in memory. */
+  readonly record: (ledgerId: LedgerId) => LedgerRecord | undefined | typeof unread
+  /** Whether a page is in memory. */
+  readonly has: (id: PageId) => boolean
+  /** Sets the slots of a page in an empty one, and answers whether it is in memory. */
+  readonly load: (id: PageId, into: LocationPage.LocationPage) => boolean
+  /** Puts a page in place of the one that is there, if there is one. The cache makes a copy. */
+  readonly putPage: (id: PageId, page: LocationPage.LocationPage) => void
+  /** Puts the record of a ledger, or that it has none, in place of the one that is there, if there is one. */
+  readonly putRecord: (ledgerId: LedgerId, record: LedgerRecord | undefined) => void
+  /** Puts the record of a ledger in place of the one that is there, if there is one. */
+  readonly replaceRecord: (ledgerId: LedgerId, record: LedgerRecord | undefined) => void
+}
+
 /** A cache of at most so many bytes. */
-export class PageCache {
+export class PageCache implements Pages {
   /** In bytes. */
   readonly capacity: number
   readonly #frames = new Frames()
@@ -102,6 +123,7 @@ export class PageCache {
     const known = this.#findPage(ledgerId, number)
     if (known >= 0) this.#remove(known)
     const frames = Math.ceil(page.length / Frame.slotCount)
+    this.#frames.reserve(frames)
     const row = this.#add(Words.high(ledgerId), Words.low(ledgerId), isPage | highOf(number), lowOf(number), frames)
     if (row < 0) return
     for (let nth = 0; nth < framesPerPage; nth++) {
@@ -205,11 +227,13 @@ export class PageCache {
 
   #grow(length: number): void {
     const before = this.#rows
-    this.#rows = new Int32Array(length)
+    const rows = new Int32Array(length)
+    this.#rows = rows
     this.#hand = 0
     for (let row = 0; row < before.length; row += rowLength) {
-      if (before[row + kindAt] !== 0)
-        this.#rows.set(before.subarray(row, row + rowLength), this.#freePlaceOf(before, row))
+      if (before[row + kindAt] === 0) continue
+      const free = this.#freePlaceOf(before, row)
+      for (let word = 0; word < rowLength; word++) rows[free + word] = before[row + word] ?? 0
     }
   }
 

@@ -14,7 +14,8 @@ import * as Effect from "effect/Effect"
 import * as LocationPage from "../LocationPage.ts"
 import * as Errors from "./errors.ts"
 import * as Keys from "./keys.ts"
-import { maxPageSize, type PageCache, type unread } from "./PageCache.ts"
+import { maxPageSize, type unread } from "./PageCache.ts"
+import type { PageCaches } from "./PageCaches.ts"
 import type { PageId } from "./pages.ts"
 import { PagesInMemory } from "./PagesInMemory.ts"
 import * as Records from "./records.ts"
@@ -39,7 +40,7 @@ export interface PageSlots extends PageId {
 /** The pages and ledger records of a database. */
 export class PageStore {
   readonly #database: RocksDB.RocksDB["Service"]
-  readonly #cache: PageCache
+  readonly #cache: PageCaches
   /** Counts the writes to a ledger, for groups of ledgers. */
   readonly #versions = new Uint32Array(1024)
   /** A page to decode into. */
@@ -47,7 +48,7 @@ export class PageStore {
   /** A page to load into from memory. */
   readonly #loaded = LocationPage.make(LocationPage.slotCount)
 
-  constructor(database: RocksDB.RocksDB["Service"], cache: PageCache) {
+  constructor(database: RocksDB.RocksDB["Service"], cache: PageCaches) {
     this.#database = database
     this.#cache = cache
   }
@@ -144,24 +145,26 @@ export class PageStore {
   /** Writes in order, all or nothing. What memory has of it is replaced then. */
   write(writes: ReadonlyArray<PageWrite>): Answer<void> {
     return Effect.suspend(() =>
-      Effect.map(this.#database.write(writes.map(operationOf), { durability: "buffered" }), () =>
+      Effect.flatMap(this.#database.write(writes.map(operationOf), { durability: "buffered" }), () =>
         this.#remember(writes)
       )
     )
   }
 
-  #remember(writes: ReadonlyArray<PageWrite>): void {
+  #remember(writes: ReadonlyArray<PageWrite>): Effect.Effect<void> {
     const deleted: Array<LedgerId> = []
     for (const write of writes) {
       this.#bumpVersion(write.ledgerId)
       if (write._tag === "Delete") deleted.push(write.ledgerId)
     }
+    const put = Effect.sync(() => {
+      for (const write of writes) {
+        if (write._tag === "Page") this.#replacePage(write, write.value)
+        else if (write._tag === "Record") this.#cache.replaceRecord(write.ledgerId, write.record)
+      }
+    })
     // A ledger is deleted before anything is put.
-    if (deleted.length > 0) this.#cache.dropLedgers(deleted)
-    for (const write of writes) {
-      if (write._tag === "Page") this.#replacePage(write, write.value)
-      else if (write._tag === "Record") this.#cache.replaceRecord(write.ledgerId, write.record)
-    }
+    return deleted.length === 0 ? put : Effect.andThen(this.#cache.dropLedgers(deleted), put)
   }
 
   #replacePage(id: PageId, value: Uint8Array): void {

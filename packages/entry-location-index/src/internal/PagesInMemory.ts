@@ -4,14 +4,14 @@
  */
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import * as LocationPage from "../LocationPage.ts"
-import type { PageCache } from "./PageCache.ts"
+import type { Pages } from "./PageCache.ts"
 import type { NumberedPage } from "./pages.ts"
 
 /** Pages from one number to another. */
 export class PagesInMemory {
-  /** How many there may be: copies of them take up 8 MiB. */
-  static readonly most = 4096
-  readonly #cache: PageCache
+  /** How many there may be: copies of them take up 4 MiB. */
+  static readonly most = 2048
+  readonly #cache: Pages
   readonly #ledgerId: LedgerId
   readonly #last: number
   #next: number
@@ -20,7 +20,7 @@ export class PagesInMemory {
   readonly #read: LocationPage.LocationPage
 
   /** `buffer` is what pages are read into. */
-  constructor(cache: PageCache, ledgerId: LedgerId, from: number, to: number, buffer: LocationPage.LocationPage) {
+  constructor(cache: Pages, ledgerId: LedgerId, from: number, to: number, buffer: LocationPage.LocationPage) {
     this.#cache = cache
     this.#ledgerId = ledgerId
     this.#next = from

@@ -11,6 +11,8 @@ export interface Statistics {
   readonly pageCacheBytes: number
   /** How much memory what is in the journal and not in pages takes up, about. */
   readonly writeBufferBytes: number
+  /** How many checkpoints have failed since the last one that has not. Commits fail too once the write buffer is full. */
+  readonly checkpointFailures: number
   /** How many lookups of an entry found its page in memory. */
   readonly pageCacheHits: number
   /** How many lookups of an entry had to read its page. */
@@ -83,6 +85,7 @@ export class Timers implements Outcomes {
 /** The counts of an index, to be updated. */
 export class Counts implements Statistics {
   entries = 0
+  checkpointFailures = 0
   pageCacheHits = 0
   pageCacheMisses = 0
   readonly lookups = new Timers()

@@ -22,35 +22,43 @@
  * - Memory changes only once a batch has been acknowledged, and then at once.
  * - When a write failed, its journal records are dropped: by a write at once, or
  *   if that fails too, in the batch of the next commit.
+ * - If memory cannot follow what was acknowledged, the store is broken: nothing is answered or written any more, and
+ *   the next open reads what is on disk.
  * - There is one commit and one checkpoint at a time. Everything else reads.
  */
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { Location } from "@effect-bookie/entry-log/Location"
-import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
+import { type RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import * as Stream from "effect/Stream"
-import * as LocationPage from "../LocationPage.ts"
-import * as Call from "./Changes.ts"
-import { Changes } from "./Changes.ts"
+import type { Changes } from "./Changes.ts"
 import * as Errors from "./errors.ts"
 import * as Checkpoint from "./journal/Checkpoint.ts"
-import { type CommitPlan, Planner, Presence, type UnknownPage } from "./journal/CommitPlan.ts"
-import * as JournalRecord from "./journal/JournalRecord.ts"
+import type { CommitPlan } from "./journal/CommitPlan.ts"
+import { type Base, CommitPreparation } from "./journal/CommitPreparation.ts"
 import type { LedgerSnapshot } from "./journal/LedgerSnapshot.ts"
 import { Memtable } from "./journal/Memtable.ts"
-import { Runs } from "./journal/Runs.ts"
+import * as Recovery from "./journal/Recovery.ts"
 import { SnapshotLock } from "./journal/SnapshotLock.ts"
-import { doubled } from "./journal/columns.ts"
 import * as Keys from "./keys.ts"
-import { PageCache, unread } from "./PageCache.ts"
-import { PageStore, rotten } from "./PageStore.ts"
-import { type PageId, pageOf } from "./pages.ts"
+import { unread } from "./PageCache.ts"
+import { PageCaches } from "./PageCaches.ts"
+import { PageStore } from "./PageStore.ts"
+import { pageOf } from "./pages.ts"
 import type { PagesInMemory } from "./PagesInMemory.ts"
 import * as Records from "./records.ts"
+import type { Span } from "./spans.ts"
 import { Counts } from "./Statistics.ts"
 import * as Words from "./words.ts"
 
@@ -64,10 +72,14 @@ export interface Sizes {
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 
+/** What a commit stands on cannot be read, so nothing of it has been written. */
+export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly error: RocksDBError.RocksDBError }> {}
+
 /**
  * The store of a database, for the current scope. The first to open it reads the metadata and the journal, and says how
  * much memory there is; those who open it too while it is open share the memory, the count and the order of the commits,
- * so that two indexes on one database are one. Writes nothing.
+ * so that two indexes on one database are one. Writes nothing. The last one to leave waits for what is still written,
+ * and so does whoever comes meanwhile.
  */
 export const open: (
   database: RocksDB.RocksDB["Service"],
@@ -76,30 +88,55 @@ export const open: (
   database: RocksDB.RocksDB["Service"],
   sizes: Sizes
 ) {
-  const { store } = yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const shared = opened.get(database) ?? { store: new Store(database, sizes), users: 0 }
-      shared.users += 1
-      opened.set(database, shared)
-      return shared
-    }),
-    (shared) =>
-      Effect.suspend(() => {
-        shared.users -= 1
-        if (shared.users > 0) return Effect.void
-        opened.delete(database)
-        return shared.store.settle
-      })
+  const place = placeOf(database)
+  const store = yield* Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      while (place.closed !== undefined) yield* restore(Deferred.await(place.closed))
+      place.users += 1
+      yield* Effect.addFinalizer(() => leave(place))
+      return (place.store ??= new Store(database, sizes))
+    })
   )
   yield* store.recover
   return store
 })
 
-/** The stores that are open. */
-const opened = new WeakMap<RocksDB.RocksDB["Service"], { readonly store: Store; users: number }>()
+/** Where the store of a database is while it is open. */
+interface Place {
+  store: Store | undefined
+  users: number
+  /** Answers those who come while it is being closed. */
+  closed: Deferred.Deferred<void> | undefined
+}
+
+const places = new WeakMap<RocksDB.RocksDB["Service"], Place>()
+
+const placeOf = (database: RocksDB.RocksDB["Service"]): Place => {
+  const place = places.get(database) ?? { store: undefined, users: 0, closed: undefined }
+  places.set(database, place)
+  return place
+}
+
+const leave = (place: Place): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    place.users -= 1
+    const { store } = place
+    if (place.users > 0 || store === undefined) return Effect.void
+    const closed = Deferred.makeUnsafe<void>()
+    place.closed = closed
+    const emptied = Effect.sync(() => {
+      place.store = undefined
+      place.closed = undefined
+      Deferred.doneUnsafe(closed, Exit.void)
+    })
+    return Effect.ensuring(store.close, emptied)
+  })
+
+/** How long those who commit wait for room in the write buffer. */
+const patience = Duration.minutes(1)
 
 /** The records of an index. */
-export class Store implements Checkpoint.Target {
+export class Store implements Checkpoint.Target, Base {
   readonly database: RocksDB.RocksDB["Service"]
   readonly counts: Counts
   readonly pages: PageStore
@@ -108,13 +145,13 @@ export class Store implements Checkpoint.Target {
   /** Open while there is something to checkpoint. */
   readonly checkpointDue = Latch.makeUnsafe()
   readonly #sizes: Sizes
-  readonly #planner = new Planner()
+  readonly #preparation = new CommitPreparation()
   /** Held by the commit under way. */
   readonly #writing = Semaphore.makeUnsafe(1)
-  /** Held by the checkpoint under way. */
-  readonly #checkpointing = Semaphore.makeUnsafe(1)
-  /** A buffer for the slots of the ledgers of a commit. */
-  #slots = new Int32Array(16)
+  /** The checkpoint under way. */
+  #checkpointing: Fiber.Fiber<void, RocksDBError.RocksDBError> | undefined
+  /** When the first of those who commit began to wait for the checkpoint under way, in nanoseconds. */
+  #waitingSince: bigint | undefined
   #memtable = new Memtable()
   #frozen: Checkpoint.Frozen | undefined
   /** An empty memtable, whose room is used again. */
@@ -127,13 +164,35 @@ export class Store implements Checkpoint.Target {
   #hasMetadata = false
   /** Whether a write failed that may have left journal records behind the last one. */
   #isSuspect = false
+  #isClosing = false
+  /** What kept memory from following what was acknowledged. */
+  #broken: { readonly cause: unknown } | undefined
 
   constructor(database: RocksDB.RocksDB["Service"], sizes: Sizes) {
     this.database = database
     this.#sizes = sizes
-    const cache = new PageCache(sizes.pageCache)
+    const cache = new PageCaches(sizes.pageCache)
     this.pages = new PageStore(database, cache)
     this.counts = new Counts(cache, this)
+  }
+
+  get path(): string {
+    return this.database.path
+  }
+
+  /** How many entries the index holds. */
+  get entries(): number {
+    return this.counts.entries
+  }
+
+  /** Whether nothing is answered any more. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined
+  }
+
+  /** The answer to an operation of a store that is broken. */
+  refuse(operation: string): Answer<never> {
+    return Effect.fail(Errors.broken(this.#broken?.cause, this.#where(operation)))
   }
 
   /** What is not in pages yet, the oldest first. */
@@ -201,37 +260,43 @@ export class Store implements Checkpoint.Target {
 
   readonly isDeletedSince = (ledgerId: LedgerId): boolean => isDeletedIn(this.#memtable, ledgerId)
 
-  /** Makes changes, all or none, and answers the ledgers that were deleted. */
-  commit(changes: Changes, durability: RocksDB.Durability): Answer<ReadonlyArray<LedgerId>> {
+  /** Makes changes, all or none, and answers where the ledgers are that were deleted. */
+  commit(changes: Changes, durability: RocksDB.Durability): Answer<ReadonlyArray<Span>> {
+    return Effect.catchTag(this.attempt(changes, durability), "Unreadable", ({ error }) => Effect.fail(error))
+  }
+
+  /** The same, and tells if it failed before anything was written, because of what these changes are about. */
+  attempt(
+    changes: Changes,
+    durability: RocksDB.Durability
+  ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
     const commit = Effect.gen({ self: this }, function* () {
+      if (this.isBroken) return yield* this.refuse("commit")
       yield* this.#makeRoom()
-      const slots = yield* this.#slotsOf(changes)
-      const plan = yield* this.#plan(changes, slots)
-      yield* this.#writeJournal(plan, durability)
-      this.#memtable.apply(changes, plan.runs, (nth) => plan.runs.slot(nth))
-      this.counts.entries = plan.entries
-      const deleted = deletedIn(plan, changes, this.#memtable)
-      if (this.#isFull) this.#freeze()
+      const { deleted, plan } = yield* Effect.mapError(
+        this.#preparation.prepare(changes, this.#memtable, this),
+        (error) => new Unreadable({ error })
+      )
+      yield* this.#write(plan, changes, durability)
       return deleted
     })
     return this.#writing.withPermit(commit)
   }
 
-  /** Writes the frozen memtable into the pages, if there is one. One at a time; those that come meanwhile wait. */
-  readonly checkpoint: Answer<void> = Effect.suspend(() =>
-    this.#checkpointing.withPermit(
-      Effect.suspend(() => {
-        const frozen = this.#frozen
-        if (frozen === undefined) return Effect.void
-        return Effect.map(Checkpoint.write(frozen, this), () => {
-          this.#frozen = undefined
-          this.checkpointDue.closeUnsafe()
-          frozen.memtable.clear()
-          this.#spare = frozen.memtable
-        })
-      })
+  /**
+   * Writes the frozen memtable into the pages, if there is one. There is one checkpoint at a time; those who come meanwhile
+   * wait for it, and who is interrupted leaves it to the others.
+   */
+  readonly checkpoint: Answer<void> = Effect.contextWith((context: Context.Context<never>) => {
+    if (this.isBroken) return this.refuse("checkpoint")
+    if (this.#isClosing) return this.#closed("checkpoint")
+    const frozen = this.#frozen
+    if (frozen === undefined) return Effect.void
+    const underWay = this.#checkpointing ?? this.#begin(frozen, context)
+    return Effect.flatMap(Fiber.await(underWay), (exit) =>
+      Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? this.#closed("checkpoint") : exit
     )
-  )
+  })
 
   /** Writes everything into the pages. */
   readonly flush: Answer<void> = Effect.suspend(() =>
@@ -245,13 +310,22 @@ export class Store implements Checkpoint.Target {
       )
   )
 
-  /** Drops what a failed write may have left behind, if that has not succeeded yet. */
-  readonly settle: Effect.Effect<void> = this.#writing.withPermit(this.#settle("sync"))
-
   /** Reads the metadata and the journal, if that has not been done. */
   readonly recover: Answer<void> = Effect.suspend(() =>
     this.#writing.withPermit(Effect.suspend(() => (this.#isRecovered ? Effect.void : this.#recover())))
   )
+
+  /** Stops the checkpoint under way after the write that runs, and drops what a failed commit may have left behind. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.#isClosing = true
+    const stop = this.#checkpointing === undefined ? Effect.void : Fiber.interrupt(this.#checkpointing)
+    const settle = Effect.catch(this.#settle("sync"), ({ message }) =>
+      Effect.logWarning(
+        `What a failed commit left behind is not removed, and may be there at the next open: ${message}`
+      )
+    )
+    return Effect.andThen(stop, this.#writing.withPermit(settle))
+  })
 
   /** Whether there is something that is not in pages yet. */
   get #hasMemtables(): boolean {
@@ -278,172 +352,67 @@ export class Store implements Checkpoint.Target {
       this.#memtable.clear()
       return
     }
+    const next = this.#spare ?? new Memtable()
     this.#frozen = { memtable: this.#memtable, sequence: this.#sequence, entries: this.counts.entries }
-    this.#memtable = this.#spare ?? new Memtable()
+    this.#memtable = next
     this.#spare = undefined
     this.#journalSize = 0
     this.checkpointDue.openUnsafe()
   }
 
+  /** Begins a checkpoint, which ends when it is done, fails, or the store is closed. */
+  #begin(frozen: Checkpoint.Frozen, context: Context.Context<never>): Fiber.Fiber<void, RocksDBError.RocksDBError> {
+    const fiber = Effect.runForkWith(context)(Checkpoint.write(frozen, this))
+    this.#checkpointing = fiber
+    fiber.addObserver((exit) => {
+      this.#checkpointing = undefined
+      this.#waitingSince = undefined
+      if (Exit.isSuccess(exit)) this.#finish(frozen.memtable)
+      else if (!Cause.hasInterruptsOnly(exit.cause)) this.counts.checkpointFailures += 1
+    })
+    return fiber
+  }
+
+  /** The frozen memtable is in the pages. */
+  #finish(memtable: Memtable): void {
+    this.#frozen = undefined
+    this.checkpointDue.closeUnsafe()
+    this.counts.checkpointFailures = 0
+    if (memtable.isShared) return
+    memtable.clear()
+    this.#spare = memtable
+  }
+
   /** Waits for the checkpoint under way if the memtable behind it is full too. */
   #makeRoom(): Answer<void> {
     if (!this.#isFull) return Effect.void
-    return Effect.map(this.checkpoint, () => this.#freeze())
+    return Effect.map(this.#frozen === undefined ? Effect.void : this.#awaitCheckpoint, () => this.#freeze())
   }
 
+  /** Waits until the checkpoint under way ends, but with all others who commit no longer than they have patience. */
+  readonly #awaitCheckpoint: Answer<void> = Clock.clockWith((clock) => {
+    const now = clock.monotonicTimeNanosUnsafe()
+    this.#waitingSince ??= now
+    const waited = Duration.nanos(now - this.#waitingSince)
+    return Effect.timeoutOrElse(this.checkpoint, {
+      duration: Duration.max(Duration.subtract(patience, waited), Duration.zero),
+      orElse: () => Effect.fail(Errors.noRoom(Duration.format(patience), this.#where("commit")))
+    })
+  })
+
   #recover(): Answer<void> {
-    return Effect.gen({ self: this }, function* () {
-      const bytes = yield* this.database.get(Keys.metadata)
-      if (bytes === undefined) {
-        yield* this.#checkEmpty()
-      } else {
-        const metadata = Records.decodeMetadata(bytes)
-        if (metadata._tag === "Malformed") {
-          return yield* Effect.fail(Errors.corruption("the metadata record is malformed", this.#where("open")))
-        }
-        if (metadata._tag === "OtherVersion") {
-          const problem = `the index has format version ${metadata.version}, not ${Records.formatVersion}`
-          return yield* Effect.fail(Errors.unsupportedFormat(problem, this.#where("open")))
-        }
-        this.#hasMetadata = true
-        this.#memtable.clear()
-        this.#journalSize = 0
-        this.#sequence = metadata.checkpoint
-        this.counts.entries = metadata.entries
-        yield* this.#replayAll()
-      }
+    this.#memtable.clear()
+    return Effect.map(Recovery.recover(this.database, this.#memtable), (recovered) => {
+      this.#hasMetadata = recovered.hasMetadata
+      this.#sequence = recovered.sequence
+      this.#journalSize = recovered.journalSize
+      this.counts.entries = recovered.entries
       this.#isRecovered = true
     })
   }
 
-  /** A database without a metadata record is a new one, so it has none of the others. */
-  #checkEmpty(): Answer<void> {
-    return Effect.flatMap(this.database.first({ ...Keys.everything, gte: Keys.allLedgers.gte }), (entry) =>
-      entry === undefined
-        ? Effect.void
-        : Effect.fail(
-            Errors.unsupportedFormat(
-              "there are records where those of an index are, but none that says its version",
-              this.#where("open")
-            )
-          )
-    )
-  }
-
-  /** Applies the journal records that follow. No more of them are there than `writeBuffer` and a commit allow. */
-  #replayAll(): Answer<void> {
-    const changes = new Changes()
-    const runs = new Runs()
-    return Stream.runForEach(this.database.stream(Keys.journalFrom(this.#sequence + 1)), (entry) => {
-      const problem = this.#replay(entry, changes, runs)
-      return problem === undefined ? Effect.void : Effect.fail(Errors.corruption(problem, this.#where("open")))
-    })
-  }
-
-  /** Applies the next journal record, or says what is wrong with it. The changes and the runs are buffers. */
-  #replay({ key, value }: RocksDB.Entry, changes: Changes, runs: Runs): string | undefined {
-    const sequence = Keys.sequenceIn(key)
-    if (sequence !== this.#sequence + 1) return `the journal goes on with ${sequence} after ${this.#sequence}`
-    const record = JournalRecord.decode(value, changes, runs)
-    if (typeof record === "string") return `journal record ${sequence} is rotten: ${record}`
-    const memtable = this.#memtable
-    const { words } = record.changes
-    let slot = -1
-    memtable.apply(record.changes, record.runs, (nth) => {
-      const at = record.runs.start(nth) * Call.stride
-      slot = memtable.slotAfter(slot, words[at + Call.ledgerHighAt] ?? 0, words[at + Call.ledgerLowAt] ?? 0)
-      return slot
-    })
-    this.#sequence = sequence
-    this.#journalSize += value.length
-    this.counts.entries = record.entries
-    return undefined
-  }
-
-  /** The slots of the ledgers, run by run. What the ledgers are is known then. */
-  #slotsOf(changes: Changes): Answer<Int32Array> {
-    const memtable = this.#memtable
-    const { words } = changes
-    let slots = this.#slots
-    let slot = -1
-    let runs = 0
-    const unknown: Array<number> = []
-    for (let call = 0; call < changes.size; call = changes.endOfRun(call)) {
-      const at = call * Call.stride
-      slot = memtable.slotAfter(slot, words[at + Call.ledgerHighAt] ?? 0, words[at + Call.ledgerLowAt] ?? 0)
-      if (!memtable.isKnown(slot)) {
-        // An index without entries has no ledgers that would have to be looked for.
-        const record = this.counts.entries === 0 ? undefined : this.findRecord(memtable.ledgerId(slot))
-        if (record === unread) unknown.push(slot)
-        else memtable.standOn(slot, record)
-      }
-      if (runs === slots.length) slots = doubled(slots)
-      slots[runs++] = slot
-    }
-    this.#slots = slots
-    if (unknown.length === 0) return Effect.succeed(slots)
-    const ledgerIds = unknown.map((slot) => memtable.ledgerId(slot))
-    return Effect.map(this.pages.readRecords("commit", ledgerIds), (records) => {
-      for (const [at, slot] of unknown.entries()) memtable.standOn(slot, records[at])
-      return slots
-    })
-  }
-
-  #plan(changes: Changes, slots: Int32Array): Answer<CommitPlan> {
-    const memtable = this.#memtable
-    const plan = (presence: Presence) => this.#planner.plan(changes, memtable, slots, this.counts.entries, presence)
-    const first = plan(new Presence())
-    if (first._tag === "CommitPlan") return Effect.succeed(first)
-    return Effect.map(this.#presenceOf(first.pages), (presence) => {
-      const second = plan(presence)
-      if (second._tag !== "CommitPlan") throw new Error("the same changes ask for other pages")
-      return second
-    })
-  }
-
-  /** Which slots of pages are set, in memory or in the database. */
-  #presenceOf(unknown: ReadonlyArray<UnknownPage>): Answer<Presence> {
-    const presence = new Presence()
-    const below: Array<PageId & UnknownPage> = []
-    const page = LocationPage.make(LocationPage.slotCount)
-    for (const { number, slot } of unknown) {
-      const slots = new Uint8Array(LocationPage.slotCount)
-      presence.set(slot, number, slots)
-      if (this.#markInMemtables(slots, { number, slot })) continue
-      const id = { ledgerId: this.#memtable.ledgerId(slot), number, slot }
-      LocationPage.clear(page)
-      if (this.pages.load(id, page)) mark(slots, page)
-      else below.push(id)
-    }
-    return Effect.flatMap(this.pages.stored(below), (values) => {
-      for (const [at, id] of below.entries()) {
-        const slots = presence.get(id.slot, id.number)
-        const value = values[at]
-        if (slots === undefined || value === undefined) continue
-        LocationPage.clear(page)
-        const problem = LocationPage.decodeInto(page, value)
-        if (problem !== undefined) return Effect.fail(Errors.corruption(rotten(id, problem), this.#where("commit")))
-        mark(slots, page)
-      }
-      return Effect.succeed(presence)
-    })
-  }
-
-  /** Marks the slots that are set in memtables, and answers whether no page below counts. */
-  #markInMemtables(slots: Uint8Array, { number, slot }: UnknownPage): boolean {
-    const ledgerId = this.#memtable.ledgerId(slot)
-    for (const memtable of [this.#memtable, this.#frozen?.memtable]) {
-      const own = memtable?.slotOf(Words.high(ledgerId), Words.low(ledgerId)) ?? -1
-      if (memtable === undefined || own < 0) continue
-      const page = LocationPage.make()
-      memtable.addPageTo(page, own, number)
-      mark(slots, page)
-      if (!memtable.mayCover(own, number)) return true
-    }
-    return false
-  }
-
-  #writeJournal(plan: CommitPlan, durability: RocksDB.Durability): Answer<void> {
+  /** Writes the journal records of a plan, and lets memory follow as soon as they are acknowledged. */
+  #write(plan: CommitPlan, changes: Changes, durability: RocksDB.Durability): Answer<void> {
     const operations: Array<RocksDB.Operation> = []
     // Nothing to do is still for the database to accept or to refuse.
     if (plan.records.length === 0) return this.database.write(operations)
@@ -458,33 +427,48 @@ export class Store implements Checkpoint.Target {
         this.#isSuspect = false
         this.#hasMetadata = true
         this.#sequence = sequence
-        for (const { length } of plan.records) this.#journalSize += length
+        this.#follow(plan, changes)
       }),
       Effect.onError(() => this.#distrust(durability))
     )
+  }
+
+  /** Changes memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
+  #follow({ entries, records, runs }: CommitPlan, changes: Changes): void {
+    try {
+      this.#memtable.apply(changes, runs, (nth) => runs.slot(nth))
+      this.counts.entries = entries
+      for (const { length } of records) this.#journalSize += length
+      if (this.#isFull) this.#freeze()
+    } catch (cause) {
+      this.#broken = { cause }
+    }
   }
 
   /** After a failed write: drops what it may have left behind. If that fails too, the next commit or the release does it. */
   #distrust(durability: RocksDB.Durability): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#isSuspect = true
-      return this.#settle(durability)
+      return Effect.ignore(this.#settle(durability))
     })
   }
 
-  #settle(durability: RocksDB.Durability): Effect.Effect<void> {
+  #settle(durability: RocksDB.Durability): Answer<void> {
     return Effect.suspend(() =>
       this.#isSuspect ? this.database.write([this.#dropUnacknowledged()], { durability }) : Effect.void
     ).pipe(
       Effect.map(() => {
         this.#isSuspect = false
-      }),
-      Effect.ignore
+      })
     )
   }
 
   #dropUnacknowledged(): RocksDB.Operation {
     return { type: "removeRange", ...Keys.journalFrom(this.#sequence + 1) }
+  }
+
+  #closed(operation: string): Answer<never> {
+    return Effect.fail(RocksDBError.closed(this.#where(operation)))
   }
 
   #where(operation: string): RocksDBError.Where {
@@ -502,16 +486,4 @@ const findIn = (memtable: Memtable, ledgerId: LedgerId, entryId: EntryId): Locat
 const isDeletedIn = (memtable: Memtable, ledgerId: LedgerId): boolean => {
   const slot = memtable.slotOf(Words.high(ledgerId), Words.low(ledgerId))
   return slot >= 0 && memtable.isDeleted(slot)
-}
-
-const deletedIn = ({ runs }: CommitPlan, changes: Changes, memtable: Memtable): ReadonlyArray<LedgerId> => {
-  const deleted: Array<LedgerId> = []
-  for (let nth = 0; nth < runs.size; nth++) {
-    if (changes.isDelete(runs.start(nth)) && runs.slot(nth) >= 0) deleted.push(memtable.ledgerId(runs.slot(nth)))
-  }
-  return deleted
-}
-
-const mark = (slots: Uint8Array, page: LocationPage.LocationPage): void => {
-  for (let slot = 0; slot < page.length; slot++) if (LocationPage.has(page, slot)) slots[slot] = 1
 }

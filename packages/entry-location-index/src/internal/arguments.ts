@@ -1,5 +1,6 @@
 /**
- * Refuses ids that are out of range. Each check answers what is wrong, or
+ * Refuses what no index could accept: ids that are out of range, and things that
+ * are no entries, ids or lists of them. Each check answers what is wrong, or
  * `undefined`.
  */
 import * as EntryId from "@effect-bookie/entry-log/EntryId"
@@ -21,11 +22,28 @@ export const checkLocation = (ledgerId: unknown, entryId: unknown, location: unk
   return problem === undefined ? undefined : `entry ${describe(entryId)} of ledger ${describe(ledgerId)}: ${problem}`
 }
 
+/** Looks at what a caller has passed, of which a property may throw. */
+export const look = <A>(at: () => A): A | string => {
+  try {
+    return at()
+  } catch (cause) {
+    return `what was passed cannot be read: ${describe(cause)}`
+  }
+}
+
+/** Whether a value has properties. */
+export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
 const outOfRange = (what: string, value: unknown): string =>
   `the ${what} must be a bigint from 0 to 2^63-1, not ${typeof value === "bigint" ? value : `${typeof value} ${describe(value)}`}`
 
-/** Not every object can be made a string. */
-const describe = (value: unknown): string =>
-  (typeof value === "object" && value !== null) || typeof value === "function"
-    ? Object.prototype.toString.call(value)
-    : String(value)
+/** A value in a message. Not every object can be made a string. */
+export const describe = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value !== "object" && typeof value !== "function") return String(value)
+  try {
+    return Object.prototype.toString.call(value)
+  } catch {
+    return "an object that cannot be read"
+  }
+}

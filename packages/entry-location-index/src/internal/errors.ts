@@ -2,6 +2,8 @@
  * The errors that this package makes, as `RocksDBError`.
  */
 import { RocksDBError } from "@effect-bookie/rocksdb"
+import * as Cause from "effect/Cause"
+import * as Result from "effect/Result"
 
 /** A record that no index wrote. */
 export const corruption = (what: string, { operation, path }: RocksDBError.Where): RocksDBError.RocksDBError =>
@@ -14,11 +16,46 @@ export const corruption = (what: string, { operation, path }: RocksDBError.Where
   })
 
 /** A directory that this version of the index cannot read. */
-export const unsupportedFormat = (what: string, { operation, path }: RocksDBError.Where): RocksDBError.RocksDBError =>
+export const unsupportedFormat = (
+  what: string,
+  { operation, path }: RocksDBError.Where,
+  advice = "Open it with the version that wrote it, or rebuild it from its entry logs"
+): RocksDBError.RocksDBError =>
   new RocksDBError.RocksDBError({
     reason: new RocksDBError.UnsupportedFormat({
       operation,
       path,
-      message: `${operation}: ${what}, at ${path}. Open it with the version that wrote it, or rebuild it from its entry logs.`
+      message: `${operation}: ${what}, at ${path}. ${advice}.`
     })
   })
+
+/** A commit that has waited too long for room in the write buffer. */
+export const noRoom = (waited: string, { operation, path }: RocksDBError.Where): RocksDBError.RocksDBError =>
+  new RocksDBError.RocksDBError({
+    reason: new RocksDBError.IOError({
+      operation,
+      path,
+      message:
+        `${operation}: the write buffer of the index at ${path} is full, and the checkpoint that makes room in it has not ` +
+        `ended after ${waited}. Nothing of this commit is written: try it again once the disk is faster.`
+    })
+  })
+
+/** Memory that may not be what was committed, after something that cannot be undone was interrupted half-way. */
+export const broken = (cause: unknown, { operation, path }: RocksDBError.Where): RocksDBError.RocksDBError =>
+  new RocksDBError.RocksDBError({
+    reason: new RocksDBError.IOError({
+      operation,
+      path,
+      message:
+        `${operation}: the index at ${path} could not keep in memory what was committed (${String(cause)}), so it answers ` +
+        "nothing any more. Open it anew: what was acknowledged is on disk.",
+      cause
+    })
+  })
+
+/** What is wrong, for a log: the message of an error, or all of a defect. */
+export const describe = (cause: Cause.Cause<RocksDBError.RocksDBError>): string => {
+  const found = Cause.findError(cause)
+  return Result.isSuccess(found) ? found.success.message : Cause.pretty(cause)
+}

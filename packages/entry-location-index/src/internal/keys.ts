@@ -6,6 +6,9 @@
  * - `01`, ledger id (8 bytes, big-endian): the record of a ledger
  * - `02`, ledger id, page number (8 bytes each, big-endian): a page
  * - `03`, sequence number (8 bytes, big-endian): a journal record
+ * - `04` to `09`: nothing, until a later version has a use for it
+ *
+ * Keys from `0a` on are not the index's: others may keep their records there.
  */
 import * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type { RocksDB } from "@effect-bookie/rocksdb"
@@ -16,6 +19,12 @@ export const metadata: Uint8Array = Uint8Array.of(0x00)
 
 /** All records of the index. */
 export const everything: RocksDB.Range = { gte: Uint8Array.of(0x00), lt: Uint8Array.of(0x04) }
+
+/** All keys that belong to the index, whether this version has a use for them or not. */
+export const reserved: RocksDB.Range = { lt: Uint8Array.of(0x0a) }
+
+/** The keys that begin like that of the metadata record, and are none. */
+export const besideMetadata: RocksDB.Range = { gt: metadata, lt: Uint8Array.of(0x01) }
 
 /** The records of all ledgers. */
 export const allLedgers: RocksDB.Range = { gte: Uint8Array.of(0x01), lt: Uint8Array.of(0x02) }

@@ -22,9 +22,17 @@ export interface LedgerRecord {
   readonly lastEntry: EntryId.EntryId
 }
 
-/** What the metadata record says, or what is wrong with it. */
+/** What the metadata record says. */
+export interface CheckpointMetadata {
+  /** How many entries the pages hold. */
+  readonly entries: number
+  /** The sequence number of the last journal record that is in them. */
+  readonly checkpoint: number
+}
+
+/** The same, or what is wrong with it. */
 export type Metadata =
-  | { readonly _tag: "Metadata"; readonly entries: number; readonly checkpoint: number }
+  | ({ readonly _tag: "Metadata" } & CheckpointMetadata)
   | { readonly _tag: "OtherVersion"; readonly version: number }
   | { readonly _tag: "Malformed" }
 
@@ -45,7 +53,7 @@ export const decodeMetadata = (bytes: Uint8Array): Metadata => {
   if (bytes.length !== 17) return { _tag: "Malformed" }
   const entries = Words.read(bytes, 1)
   const checkpoint = Words.read(bytes, 9)
-  return isCount(entries) && isCount(checkpoint)
+  return isCount(entries) && isCount(checkpoint) && checkpoint <= maxSequence
     ? { _tag: "Metadata", entries: Number(entries), checkpoint: Number(checkpoint) }
     : { _tag: "Malformed" }
 }
@@ -68,6 +76,9 @@ export const decodeLedger = (bytes: Uint8Array): LedgerRecord | undefined => {
 }
 
 const isCount = (value: bigint): boolean => value >= 0n && value <= maxCount
+
+/** No index lives to see so many journal records, so that counting on from what was read stays exact. */
+const maxSequence = 2n ** 52n
 
 /** No index holds more entries than a number can count. */
 const maxCount = BigInt(Number.MAX_SAFE_INTEGER)

@@ -3,7 +3,7 @@
  * asked for, also the one that is being written, up to its last whole entry.
  */
 import { markAsUntransferable } from "node:worker_threads"
-import type { LocatedEntry, LogFile } from "../EntryLog.ts"
+import type { LocatedEntry, LogFile, PassedOver } from "../EntryLog.ts"
 import * as EntryLogError from "../EntryLogError.ts"
 import * as Location from "../Location.ts"
 import type { Appender } from "./Appender.ts"
@@ -11,8 +11,9 @@ import type { ScanSettings } from "./arguments.ts"
 import type { Descriptors } from "./Descriptors.ts"
 import { list, logPath } from "./directory.ts"
 import * as Files from "./files.ts"
+import * as Format from "./format.ts"
 import { describe } from "./logFiles.ts"
-import { LogScanner, type ReadLog, readHeader, type Source, type Visitor } from "./LogScanner.ts"
+import { LogScanner, type ReadLog, type Source, type Visitor } from "./LogScanner.ts"
 import type { Settings } from "./options.ts"
 
 /** Reads the logs of one directory. */
@@ -47,15 +48,25 @@ export class Logs {
     return logIds
   }
 
+  /** Where a log is. */
+  path(id: number): string {
+    return logPath(this.#settings.directory, id)
+  }
+
   /** A log as it stands now. */
   async source(operation: string, id: number): Promise<Source> {
-    const { directory, maxEntrySize } = this.#settings
-    const where = { operation, path: logPath(directory, id) }
+    const { maxEntrySize } = this.#settings
+    const where = { operation, path: this.path(id) }
     const read: ReadLog = (buffer, position, enough) =>
       this.#descriptors.use(operation, id, (descriptor) => Files.read(descriptor, buffer, position, enough))
     const log = this.#appender?.log
     const size = log?.id === id ? log.size : await this.#descriptors.use(operation, id, Files.sizeOf)
-    return { read, size, header: await readHeader(read, size, where), maxEntrySize, where }
+    const bytes = Buffer.allocUnsafe(Math.min(size, Format.headerSize))
+    const header = Format.decodeHeader(bytes.subarray(0, await read(bytes, 0)))
+    // Its writer may have sealed it since the size was read: what the header says is there by now.
+    const isSealed = header._tag === "Header" && Format.isSealed(header)
+    const sizeNow = isSealed ? await this.#descriptors.use(operation, id, Files.sizeOf) : size
+    return { read, size: sizeNow, header, maxEntrySize, where }
   }
 
   async #file(id: number): Promise<LogFile> {
@@ -66,49 +77,80 @@ export class Logs {
   }
 }
 
+/** What a scan has come to: entries, and what it has passed over before or behind them. */
+export interface Scanned {
+  readonly entries: ReadonlyArray<LocatedEntry>
+  readonly passedOver: ReadonlyArray<PassedOver>
+}
+
 /** A scan of the logs. */
 export class Scan {
   readonly #logs: Logs
   readonly #fromLog: number
   readonly #payloads: boolean
+  readonly #salvages: boolean
   #remaining: Array<number> | undefined
-  #current: { readonly scanner: LogScanner; readonly logId: number } | undefined
+  #current: { readonly scanner: LogScanner; readonly source: Source; readonly logId: number } | undefined
+  #passedOver: Array<PassedOver> = []
   #failure: { readonly cause: unknown } | undefined
 
-  constructor(logs: Logs, { fromLog, payloads }: ScanSettings) {
+  constructor(logs: Logs, { fromLog, payloads, salvage }: ScanSettings) {
     this.#logs = logs
     this.#fromLog = fromLog
     this.#payloads = payloads
+    this.#salvages = salvage
   }
 
   /**
    * The next entries, as many as one buffer holds; none at the end. Not called again before it has answered. What
    * comes before a failure is answered before it.
    */
-  async next(): Promise<ReadonlyArray<LocatedEntry>> {
+  async next(): Promise<Scanned> {
     const entries: Array<LocatedEntry> = []
     try {
       if (this.#failure === undefined) await this.#collectInto(entries)
     } catch (cause) {
       this.#failure = { cause }
     }
+    const passedOver = this.#passedOver
+    this.#passedOver = []
     if (this.#failure !== undefined && entries.length === 0) throw this.#failure.cause
-    return entries
+    return { entries, passedOver }
   }
 
   async #collectInto(entries: Array<LocatedEntry>): Promise<void> {
     this.#remaining ??= (await this.#logs.ids()).filter((id) => id >= this.#fromLog)
     while (entries.length === 0) {
-      this.#current ??= await this.#open(this.#remaining.shift())
-      if (this.#current === undefined) return
-      const { logId, scanner } = this.#current
-      if (!(await scanner.advance(this.#collect(logId, entries)))) this.#current = undefined
+      const logId = this.#current?.logId ?? this.#remaining[0]
+      if (logId === undefined) return
+      try {
+        this.#current ??= await this.#open(logId)
+        if (await this.#current.scanner.advance(this.#collect(logId, entries))) continue
+      } catch (cause) {
+        this.#passOverRest(logId, cause)
+      }
+      this.#current = undefined
+      this.#remaining.shift()
     }
   }
 
-  async #open(logId: number | undefined) {
-    if (logId === undefined) return undefined
-    return { logId, scanner: new LogScanner(await this.#logs.source("scan", logId), this.#payloads) }
+  async #open(logId: number) {
+    const source = await this.#logs.source("scan", logId)
+    const salvage = ({ bytes, from, why }: Omit<PassedOver, "file">): void =>
+      void this.#passedOver.push({ file: source.where.path, from, bytes, why })
+    const scanner = new LogScanner(source, {
+      payloads: this.#payloads,
+      salvage: this.#salvages ? salvage : undefined
+    })
+    return { logId, source, scanner }
+  }
+  /** Passes over what is left of a log that cannot be read, where that was asked for; else it fails. */
+  #passOverRest(logId: number, cause: unknown): void {
+    if (!this.#salvages || !isUnreadable(cause)) throw cause
+    const from = this.#current?.scanner.position ?? 0
+    const { message } = EntryLogError.fromSystem(cause, { operation: "scan", path: this.#logs.path(logId) })
+    const bytes = Math.max(0, (this.#current?.source.size ?? 0) - from)
+    this.#passedOver.push({ file: this.#logs.path(logId), from, bytes, why: message })
   }
 
   #collect(logId: number, entries: Array<LocatedEntry>): Visitor {
@@ -120,6 +162,11 @@ export class Scan {
     }
   }
 }
+
+/** Whether trying again would read no more: the disk is broken, or the log is not to be had. */
+const isUnreadable = (cause: unknown): boolean =>
+  ["EIO", "EACCES", "EPERM", "ELOOP"].some((code) => EntryLogError.hasCode(cause, code)) ||
+  EntryLogError.fromSystem(cause, { operation: "scan", path: "" }).reason._tag === "NotFound"
 
 const empty = new Uint8Array(0)
 markAsUntransferable(empty.buffer)

@@ -52,7 +52,7 @@ const open = Effect.fnUntraced(function* (settings: Settings) {
   const listing = yield* attempt(directory, () => Directory.list(directory))
   if (listing.foreign.length > 0) {
     yield* Effect.logWarning(
-      `Left alone in ${directory}, because entry logs are not named so: ${listing.foreign.slice(0, 10).join(", ")}`
+      `Left alone in ${directory}, because they are no files that are named as entry logs are: ${listing.foreign.slice(0, 10).join(", ")}`
     )
   }
   const descriptors = yield* Effect.acquireRelease(

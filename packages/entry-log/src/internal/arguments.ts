@@ -28,6 +28,8 @@ export interface Addition extends Entry {
 export interface ScanSettings {
   readonly fromLog: number
   readonly payloads: boolean
+  readonly salvage: boolean
+  readonly onPassedOver: ScanOptions["onPassedOver"]
 }
 
 /** The entries of an append. */
@@ -52,12 +54,16 @@ export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown
 /** The options of a scan. */
 export const scanSettings = (options: ScanOptions = {}, where: EntryLogError.Where): ScanSettings => {
   if (!isObject(options)) throw refused(`the options of a scan must be an object, not ${describe(options)}`, where)
-  const { fromLog = 0, payloads = true } = options
+  const { fromLog = 0, onPassedOver, payloads = true, salvage = false } = options
   if (!Number.isSafeInteger(fromLog) || fromLog < 0) {
     throw refused(`fromLog must be the id of a log, a whole number from 0, not ${describe(fromLog)}`, where)
   }
   if (typeof payloads !== "boolean") throw refused(`payloads must be true or false, not ${describe(payloads)}`, where)
-  return { fromLog, payloads }
+  if (typeof salvage !== "boolean") throw refused(`salvage must be true or false, not ${describe(salvage)}`, where)
+  if (onPassedOver !== undefined && typeof onPassedOver !== "function") {
+    throw refused(`onPassedOver must be a function, not ${describe(onPassedOver)}`, where)
+  }
+  return { fromLog, payloads, salvage, onPassedOver }
 }
 
 const addition = (entry: Entry, settings: Settings, where: EntryLogError.Where): Addition => {

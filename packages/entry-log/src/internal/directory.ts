@@ -1,13 +1,16 @@
 /**
  * The names in a directory of entry logs, and what is promised about them.
  *
- * - A log is named by its id in lower-case hexadecimal without leading zeros,
- *   then `.log`. Everything else is left alone and not read.
+ * - A log is a file that is named by its id in lower-case hexadecimal without
+ *   leading zeros, then `.log`; or a symbolic link to one. A link that leads
+ *   nowhere counts, since a log may be missing there. Everything else is left
+ *   alone and never opened.
  * - `lastId` holds the id of the newest log, in hexadecimal, and a newline. It
  *   is replaced whole, before that log is created.
  * - The next id is above `lastId` and above every id that a name begins with,
  *   also that of a log which is being compacted.
  */
+import type { Dirent } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as EntryLogError from "../EntryLogError.ts"
@@ -24,7 +27,7 @@ export const logName = (logId: number): string => `${logId.toString(16)}.log`
 export interface Listing {
   /** The ids of the logs, ascending. */
   readonly logIds: ReadonlyArray<number>
-  /** Files that end like a log and are not named like one. */
+  /** What ends like a log, and is not named like one or is no file. */
   readonly foreign: ReadonlyArray<string>
   /** The highest id that any name begins with, or -1. */
   readonly highestId: number
@@ -35,14 +38,21 @@ export const list = async (directory: string): Promise<Listing> => {
   const logIds: Array<number> = []
   const foreign: Array<string> = []
   let highestId = -1
-  for (const name of await Fs.readdir(directory)) {
+  for (const entry of await Fs.readdir(directory, { withFileTypes: true })) {
+    const { name } = entry
     const id = idOf(name)
     if (id !== undefined) highestId = Math.max(highestId, id)
     if (!name.endsWith(".log")) continue
-    if (id !== undefined && name === logName(id)) logIds.push(id)
+    if (id !== undefined && name === logName(id) && (await mayBeLog(directory, entry))) logIds.push(id)
     else foreign.push(name)
   }
   return { logIds: logIds.toSorted((left, right) => left - right), foreign, highestId }
+}
+
+const mayBeLog = async (directory: string, entry: Dirent): Promise<boolean> => {
+  if (!entry.isSymbolicLink()) return entry.isFile()
+  const target = await Fs.stat(Path.join(directory, entry.name)).catch(() => undefined)
+  return target?.isFile() !== false
 }
 
 /** Checks that the directory is there. */

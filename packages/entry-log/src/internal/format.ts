@@ -35,11 +35,31 @@ export const mapPartHeaderSize = 24
 /** The bytes of a ledger in the ledgers map. */
 export const mapLedgerSize = 16
 
+/** The bytes of the largest part of the ledgers map, without its size field. */
+export const maxMapPartSize: number = mapPartHeaderSize - sizeFieldSize + mapLedgerSize * maxLedgersInPart
+
+/** What a record has in place of a ledger id. */
+export const recordLedgerId = -1n
+
+/** What a part of the ledgers map, which is a record, has in place of an entry id. */
+export const mapEntryId = -2n
+
 /** Where the header holds the offset of the ledgers map, and after it the number of ledgers. */
 export const mapFieldsOffset = 8
 
+/** What BookKeeper's direct I/O logger fills up a buffer with, so that the next one begins at a multiple of a block. */
+export const paddingByte = 0xf0
+
+/** In bytes. */
+export const paddedBlockSize = 4096
+
 /** The part of a header that says where the ledgers map is. */
-export interface Header {
+export interface Header extends MapFields {
+  readonly _tag: "Header"
+}
+
+/** The fields of a header that a seal fills in. */
+export interface MapFields {
   /** 0 if the log is not sealed. */
   readonly mapOffset: number
   readonly ledgerCount: number
@@ -54,30 +74,45 @@ export const encodeHeader = (): Buffer => {
 }
 
 /** The fields of the header that seal a log. */
-export const encodeMapFields = ({ ledgerCount, mapOffset }: Header): Buffer => {
+export const encodeMapFields = ({ ledgerCount, mapOffset }: MapFields): Buffer => {
   const bytes = Buffer.alloc(12)
   bytes.writeBigInt64BE(BigInt(mapOffset), 0)
   bytes.writeInt32BE(ledgerCount, 8)
   return bytes
 }
 
-/**
- * Decodes the first bytes of a file, up to {@link headerSize} of them.
- *
- * Answers the header; "blank" for a log that was being created, or had only been given its room, when its writer
- * stopped; or, as a string that begins with "it", what is wrong with the file.
- */
-export const decodeHeader = (bytes: Buffer): Header | "blank" | { readonly problem: string } => {
-  if (isZero(bytes)) return "blank"
+/** What the first bytes of a file are. */
+export type DecodedHeader =
+  | Header
+  /** Those of a log that was being created, or had only been given its room, when its writer stopped. */
+  | { readonly _tag: "Blank" }
+  /** Those of no log that is known here; the problem is a sentence that begins with "it". */
+  | { readonly _tag: "Foreign"; readonly problem: string }
+
+/** Decodes the first bytes of a file, up to {@link headerSize} of them. */
+export const decodeHeader = (bytes: Buffer): DecodedHeader => {
+  if (isZero(bytes)) return { _tag: "Blank" }
   if (bytes.compare(magicBytes, 0, Math.min(4, bytes.length), 0, Math.min(4, bytes.length)) !== 0) {
-    return { problem: "it does not begin with BKLO, so it is no entry log" }
+    return { _tag: "Foreign", problem: "it does not begin with BKLO, so it is no entry log" }
   }
-  if (bytes.length < headerSize) return "blank"
+  if (bytes.length < headerSize) return { _tag: "Blank" }
   const found = bytes.readInt32BE(4)
-  if (found !== 0 && found !== version) return { problem: `it has header version ${found}; only 0 and 1 are known` }
-  if (found === 0) return { mapOffset: 0, ledgerCount: 0 }
-  return { mapOffset: Number(bytes.readBigInt64BE(mapFieldsOffset)), ledgerCount: bytes.readInt32BE(16) }
+  if (found !== 0 && found !== version) {
+    return { _tag: "Foreign", problem: `it has header version ${found} at byte 4; only 0 and 1 are known` }
+  }
+  if (found === 0) return unsealed
+  return {
+    _tag: "Header",
+    mapOffset: Number(bytes.readBigInt64BE(mapFieldsOffset)),
+    ledgerCount: bytes.readInt32BE(16)
+  }
 }
+
+/** What the header of a log that is not sealed says. */
+export const unsealed: Header = { _tag: "Header", mapOffset: 0, ledgerCount: 0 }
+
+/** Whether a header says that its log is sealed. */
+export const isSealed = ({ ledgerCount, mapOffset }: MapFields): boolean => mapOffset !== 0 || ledgerCount !== 0
 
 /** Writes an entry at an offset of a buffer that has room for it, and answers the offset after it. */
 export const encodeEntry = (
@@ -118,35 +153,42 @@ export const decodeMapPartHeader = (bytes: Buffer): number | undefined => {
   return count > 0 &&
     count <= maxLedgersInPart &&
     bytes.readInt32BE(0) === mapPartHeaderSize - sizeFieldSize + mapLedgerSize * count &&
-    bytes.readBigInt64BE(4) === mapLedgerId &&
+    bytes.readBigInt64BE(4) === recordLedgerId &&
     bytes.readBigInt64BE(12) === mapEntryId
     ? count
     : undefined
 }
 
-/** Adds the ledgers of a part, without its header, to a map. Answers false if a ledger cannot be one. */
-export const decodeMapPart = (bytes: Buffer, ledgers: Map<LedgerId.LedgerId, number>): boolean => {
+/**
+ * Tells the ledgers of a part, without its header, and how many bytes of each the log has. Answers false if a ledger
+ * cannot be one, or was refused.
+ */
+export const decodeMapPart = (bytes: Buffer, tell: (ledgerId: LedgerId.LedgerId, size: number) => boolean): boolean => {
   for (let offset = 0; offset < bytes.length; offset += mapLedgerSize) {
     const ledgerId = bytes.readBigInt64BE(offset)
     const size = Number(bytes.readBigInt64BE(offset + 8))
-    if (!LedgerId.is(ledgerId) || ledgers.has(ledgerId) || size < entryHeaderSize) return false
-    ledgers.set(ledgerId, size)
+    if (!LedgerId.is(ledgerId) || size < entryHeaderSize || !tell(ledgerId, size)) return false
   }
   return true
+}
+
+/** Where padding that begins at an offset of a buffer ends in it; the same offset if none begins there. */
+export const endOfPadding = (bytes: Buffer, offset: number, end: number): number => {
+  let next = offset
+  while (next < end && bytes[next] === paddingByte) next += 1
+  return next
 }
 
 const magicBytes = Buffer.from("BKLO")
 const magic = magicBytes.readInt32BE(0)
 const version = 1
-const mapLedgerId = -1n
-const mapEntryId = -2n
 
 /** A part of the ledgers map for as many of the remaining ledgers as it may hold, without them. */
 const mapPart = (remaining: number): Buffer => {
   const count = Math.min(remaining, maxLedgersInPart)
   const bytes = Buffer.alloc(mapPartHeaderSize + mapLedgerSize * count)
   bytes.writeInt32BE(bytes.length - sizeFieldSize, 0)
-  bytes.writeBigInt64BE(mapLedgerId, 4)
+  bytes.writeBigInt64BE(recordLedgerId, 4)
   bytes.writeBigInt64BE(mapEntryId, 12)
   bytes.writeInt32BE(count, 20)
   return bytes

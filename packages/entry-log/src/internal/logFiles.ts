@@ -3,9 +3,11 @@
  * are in it; from its ledgers map if that holds, and else from its entries.
  */
 import type { LogFile } from "../EntryLog.ts"
+import * as EntryLogError from "../EntryLogError.ts"
 import type { LedgerId } from "../LedgerId.ts"
 import * as Format from "./format.ts"
-import { LogScanner, type ReadLog, type Source } from "./LogScanner.ts"
+import * as LedgersMap from "./ledgersMap.ts"
+import { LogScanner, type Source } from "./LogScanner.ts"
 
 /** Describes a log. */
 export const describe = async (id: number, source: Source): Promise<LogFile> => {
@@ -19,33 +21,32 @@ export const describe = async (id: number, source: Source): Promise<LogFile> => 
  * another number of ledgers than the header says, or more bytes than the log has. BookKeeper then does as we do.
  */
 const readMap = async ({ header, read, size }: Source): Promise<Map<LedgerId, number> | undefined> => {
-  if (header === "blank" || !(header.mapOffset >= Format.headerSize && header.mapOffset < size)) return undefined
+  if (header._tag !== "Header" || !(header.mapOffset >= Format.headerSize && header.mapOffset < size)) return undefined
   const ledgers = new Map<LedgerId, number>()
-  for (let offset = header.mapOffset; ledgers.size < header.ledgerCount;) {
-    const part = await readMapPart(read, offset)
-    if (part === undefined || !Format.decodeMapPart(part, ledgers)) return undefined
-    offset += Format.mapPartHeaderSize + part.length
-  }
   let bytes = 0
-  for (const size of ledgers.values()) bytes += size
-  return ledgers.size > 0 && ledgers.size === header.ledgerCount && bytes <= header.mapOffset - Format.headerSize
-    ? ledgers
-    : undefined
+  const reading = await LedgersMap.read(read, header, (ledgerId, size) => {
+    const isNew = !ledgers.has(ledgerId)
+    ledgers.set(ledgerId, size)
+    bytes += size
+    return isNew
+  })
+  return "end" in reading && ledgers.size > 0 && bytes <= header.mapOffset - Format.headerSize ? ledgers : undefined
 }
 
-/** The ledgers of a part of the map, or `undefined` if none stands here. */
-const readMapPart = async (read: ReadLog, offset: number): Promise<Buffer | undefined> => {
-  const header = Buffer.allocUnsafe(Format.mapPartHeaderSize)
-  if ((await read(header, offset)) < header.length) return undefined
-  const count = Format.decodeMapPartHeader(header)
-  if (count === undefined) return undefined
-  const ledgers = Buffer.allocUnsafe(Format.mapLedgerSize * count)
-  return (await read(ledgers, offset + header.length)) === ledgers.length ? ledgers : undefined
-}
-
+/** Counts the bytes of the entries. Those of a log that is sealed count although its map does not hold. */
 const countEntries = async (source: Source): Promise<Map<LedgerId, number>> => {
+  const { header, where } = source
   const ledgers = new Map<LedgerId, number>()
-  const scanner = new LogScanner(source, false)
+  const mapOffset = header._tag === "Header" && header.mapOffset >= Format.headerSize ? header.mapOffset : Infinity
+  const scanner = new LogScanner(
+    { ...source, header: header._tag === "Header" ? Format.unsealed : header },
+    {
+      payloads: false,
+      salvage: ({ from, why }) => {
+        if (from < mapOffset) throw EntryLogError.corruption(why, where)
+      }
+    }
+  )
   while (
     await scanner.advance((ledgerId, _entryId, _position, size) => {
       ledgers.set(ledgerId, (ledgers.get(ledgerId) ?? 0) + Format.sizeFieldSize + size)

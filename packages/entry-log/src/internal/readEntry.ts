@@ -51,12 +51,14 @@ export const readEntry = (
         where
       )
     }
-    if (size > found && position + size > (await Files.sizeOf(descriptor))) {
-      throw EntryLogError.corruption(`the entry at byte ${position} runs past the end of the file`, where)
-    }
+    const cutOff = () => EntryLogError.corruption(`the entry at byte ${position} runs past the end of the file`, where)
+    if (size > found && position + size > (await Files.sizeOf(descriptor))) throw cutOff()
     const payload = new Uint8Array(size - Format.idsSize)
     payload.set(first.subarray(Format.entryHeaderSize, Format.sizeFieldSize + Math.min(size, found)))
-    if (size > found) await Files.read(descriptor, payload.subarray(found - Format.idsSize), position + found)
+    if (size > found) {
+      const rest = payload.subarray(found - Format.idsSize)
+      if ((await Files.read(descriptor, rest, position + found)) < rest.length) throw cutOff()
+    }
     return payload
   })
 }

@@ -18,6 +18,7 @@
  *   next one a success, so every later sync fails with the same error.
  */
 import * as Fs from "node:fs"
+import { close, fdatasync, fsync, open, readdir } from "./files.ts"
 import * as Thrown from "./thrown.ts"
 
 /** Syncs the write-ahead log of one database directory. */
@@ -152,16 +153,3 @@ const isThere = (descriptor: number): boolean => Fs.fstatSync(descriptor).nlink 
 const logFile = /^\d+\.log$/
 
 const byNumber = (left: string, right: string): number => Number.parseInt(left, 10) - Number.parseInt(right, 10)
-
-// Looked up at each call, so that a test can watch what reaches the disk.
-const readdir = (path: string): Promise<Array<string>> => answer((callback) => Fs.readdir(path, callback))
-const open = (path: string, flags: string): Promise<number> => answer((callback) => Fs.open(path, flags, callback))
-const close = (descriptor: number): Promise<void> => answer((callback) => Fs.close(descriptor, callback))
-const fsync = (descriptor: number): Promise<void> => answer((callback) => Fs.fsync(descriptor, callback))
-const fdatasync = (descriptor: number): Promise<void> => answer((callback) => Fs.fdatasync(descriptor, callback))
-
-/** Settles when the callback has come. */
-const answer = <A = void>(call: (callback: (error: Error | null | undefined, value: A) => void) => void): Promise<A> =>
-  new Promise((resolve, reject) => {
-    call((error, value) => (error ? reject(error) : resolve(value)))
-  })

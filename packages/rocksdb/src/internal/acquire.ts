@@ -2,14 +2,18 @@
  * The life of a database: acquire in order, release in the opposite one.
  *
  * Released first: the operations (refuse, end streams, wait). Then the
- * write-ahead log (sync). Last: the native handle. Each step runs whatever
- * became of the one before it; one that fails is logged and makes the exit a
- * failure.
+ * write-ahead log (sync). Then the native handle, and last the lock of the
+ * directory. Each step runs whatever became of the one before it; one that fails
+ * is logged and makes the exit a failure.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
+import * as Fs from "node:fs/promises"
+import * as Os from "node:os"
+import * as Path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import * as Engine from "../Engine.ts"
 import * as Lifecycle from "../Lifecycle.ts"
@@ -17,7 +21,7 @@ import type { Durability, Options } from "../RocksDB.ts"
 import * as RocksDBError from "../RocksDBError.ts"
 import * as Directory from "./directory.ts"
 import { Operations } from "./Operations.ts"
-import { resolve } from "./options.ts"
+import { resolve, type Settings } from "./options.ts"
 import * as RecoveringDatabase from "./RecoveringDatabase.ts"
 
 /** A database that is open, and the gate in front of it. */
@@ -27,63 +31,106 @@ export interface OpenDatabase {
   readonly durability: Durability
   readonly native: Engine.Database
   readonly operations: Operations
+  /** Opens once the native handle has gone: with the release, or later where that could not wait for it. */
+  readonly gone: Latch.Latch
 }
+
+/** Opens a database in the current scope. */
+export const acquire = (
+  options: Options
+): Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> => inScopeOfItsOwn(open(options))
+
+/** Opens a database in a new directory, which is removed once the handle has gone. */
+export const acquireTemporary = (
+  options: Omit<Options, "path"> | undefined
+): Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> =>
+  inScopeOfItsOwn(
+    Effect.gen(function* () {
+      let gone = Latch.makeUnsafe(true)
+      const path = yield* Effect.acquireRelease(temporaryDirectory, (path) =>
+        Effect.suspend(() => (gone.isOpen() ? remove(path) : later(Effect.andThen(gone.await, remove(path)))))
+      )
+      const database = yield* open({ ...options, path })
+      gone = database.gone
+      return database
+    })
+  )
 
 /**
- * Opens a database in the current scope: as a whole, so that a failure half-way leaves nothing open, and in a scope of
- * its own below it, so that the steps follow one another even where the finalizers around them run at once.
+ * As a whole, so that a failure half-way leaves nothing open, and in a scope of its own below the current one, so that
+ * the steps follow one another even where the finalizers around them run at once.
  */
-export const acquire: (
-  options: Options
-) => Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> = Effect.fnUntraced(function* (
-  options: Options
-) {
-  const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
-  return yield* open(options).pipe(
-    Scope.provide(scope),
-    Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
-  )
-})
-
-const open = Effect.fnUntraced(function* (options: Options) {
-  const engine = yield* Engine.Engine
-  const settings = yield* resolve(options)
-  const directory = yield* Directory.prepare({ ...settings.open, engine: engine.name })
-  const path = directory.path
-  const operations = new Operations(path)
-
-  const native = yield* Effect.acquireRelease(
-    RecoveringDatabase.open(engine, { ...settings.open, path }).pipe(
-      Effect.withSpan("RocksDB.open", { attributes: { path } })
-    ),
-    (native) => releaseHandle(native, operations)
-  )
-  yield* Lifecycle.acquired("rocksdb")
-  yield* directory.opened
-  yield* Lifecycle.scoped(
-    "rocksdb.wal",
-    Effect.void,
-    settings.open.readOnly ? Effect.void : step("sync the write-ahead log", path, () => native.syncWal())
-  )
-  yield* Lifecycle.scoped("rocksdb.operations", Effect.void, drain(native, operations, settings.shutdownDeadline))
-  return { path, readOnly: settings.open.readOnly, durability: settings.durability, native, operations }
-})
-
-/** Lets the handle go at once if nothing is in flight, else as soon as that is so. */
-const releaseHandle = (native: Engine.Database, operations: Operations): Effect.Effect<void> => {
-  const close = Effect.ensuring(
-    step("close", operations.path, async () => {
-      await settle(native, operations)
-      await native.close()
-    }),
-    Lifecycle.released("rocksdb")
-  )
-  return Effect.suspend(() => {
-    // Past the deadline: the step before this one has failed already and said why.
-    if (operations.inFlight !== "") return Effect.asVoid(Effect.forkDetach(close))
-    return close
+const inScopeOfItsOwn = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
+    return yield* self.pipe(
+      Scope.provide(scope),
+      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
+    )
   })
+
+const open: (options: Options) => Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> =
+  Effect.fnUntraced(function* (options: Options) {
+    const engine = yield* Engine.Engine
+    const settings = yield* resolve(options)
+    const handle = yield* Effect.acquireRelease(openHandle(engine, settings), releaseHandle)
+    const { directory, native, operations } = handle
+    yield* Lifecycle.acquired("rocksdb")
+    yield* directory.opened
+    yield* Lifecycle.scoped(
+      "rocksdb.wal",
+      Effect.void,
+      settings.open.readOnly ? Effect.void : step("sync the write-ahead log", directory.path, () => native.syncWal())
+    )
+    yield* Lifecycle.scoped("rocksdb.operations", Effect.void, drain(native, operations, settings.shutdownDeadline))
+    return {
+      path: directory.path,
+      readOnly: settings.open.readOnly,
+      durability: settings.durability,
+      native,
+      operations,
+      gone: handle.gone
+    }
+  })
+
+/** A native database in a directory that is locked for as long as it may touch the files in it. */
+interface Handle {
+  readonly directory: Directory.Directory
+  readonly native: Engine.Database
+  readonly operations: Operations
+  readonly gone: Latch.Latch
 }
+
+const openHandle = (
+  engine: Engine.Engine["Service"],
+  settings: Settings
+): Effect.Effect<Handle, RocksDBError.RocksDBError> =>
+  Effect.gen(function* () {
+    const directory = yield* Directory.prepare({ ...settings.open, engine: engine.name })
+    const { path } = directory
+    const native = yield* RecoveringDatabase.open(engine, { ...settings.open, path }).pipe(
+      Effect.withSpan("RocksDB.open", { attributes: { path } }),
+      Effect.onError(() => Effect.promise(directory.release))
+    )
+    return { directory, native, operations: new Operations(path), gone: Latch.makeUnsafe() }
+  })
+
+/** Lets the handle go at once if nothing is in flight, else as soon as that is so; and with it the directory. */
+const releaseHandle = ({ directory, gone, native, operations }: Handle): Effect.Effect<void> => {
+  const close = step("close", operations.path, async () => {
+    await settle(native, operations)
+    await native.close()
+  }).pipe(
+    Effect.ensuring(Effect.promise(directory.release)),
+    Effect.ensuring(gone.open),
+    Effect.ensuring(Lifecycle.released("rocksdb"))
+  )
+  // Past the deadline: the step before this one has failed already and said why.
+  return Effect.suspend(() => (operations.inFlight === "" ? close : later(close)))
+}
+
+/** For what must be done, and what the release does not wait for. */
+const later = (self: Effect.Effect<void>): Effect.Effect<void> => Effect.asVoid(Effect.forkDetach(self))
 
 /** Refuses new operations, ends open streams, and waits for what is in flight, but not past the deadline. */
 const drain = (native: Engine.Database, operations: Operations, deadline: Duration.Duration): Effect.Effect<void> =>
@@ -120,3 +167,12 @@ const step = (what: string, path: string, run: () => Promise<void>): Effect.Effe
 
 /** A release has no error channel: a failure of one is logged here, and is a defect of the exit. */
 const fail = (error: Error): Effect.Effect<never> => Effect.andThen(Effect.logError(error.message), Effect.die(error))
+
+const temporaryDirectory = Effect.tryPromise({
+  try: () => Fs.mkdtemp(Path.join(Os.tmpdir(), "effect-bookie-")),
+  catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path: Os.tmpdir() })
+})
+
+/** Tries again where the operating system is short of something for a moment. */
+const remove = (path: string): Effect.Effect<void> =>
+  Effect.promise(() => Fs.rm(path, { recursive: true, force: true, maxRetries: 10 }))

@@ -6,12 +6,17 @@
  * opened, so that no crash leaves one without a name; a database that another
  * program wrote is named once its first open has succeeded. What is left of a
  * damaged database is never taken for a new one.
+ *
+ * Unless it is only read, the directory is locked before anything in it changes
+ * (see `ownerLock.ts`). What is refused otherwise is refused before that, and
+ * left as it was.
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as RocksDBError from "../RocksDBError.ts"
+import * as OwnerLock from "./ownerLock.ts"
 import * as Thrown from "./thrown.ts"
 
 /** How a directory is to be opened, and by whom. */
@@ -28,43 +33,64 @@ export interface Directory {
   readonly path: string
   /** To be run once the open has succeeded. */
   readonly opened: Effect.Effect<void, RocksDBError.RocksDBError>
+  /** Rejects unless the directory still is at its path. */
+  readonly check: () => Promise<void>
+  /** Lets others open it. To be called when nothing touches the files in it any more. */
+  readonly release: () => Promise<void>
 }
 
-/** Finds or creates the directory, and checks that the engine may open it. */
+/**
+ * Finds or creates the directory, checks that the engine may open it, and locks it. Not to be interrupted: who came here
+ * may remove the directory once this has ended, and not before.
+ */
 export const prepare = (request: Request): Effect.Effect<Directory, RocksDBError.RocksDBError> =>
   Effect.suspend(() => {
     const path = Path.resolve(request.path)
-    return Effect.tryPromise({
-      try: () => find({ ...request, path }),
-      catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path })
-    })
-  })
+    return attempt(path, () => find({ ...request, path }))
+  }).pipe(Effect.uninterruptible)
+
+const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, RocksDBError.RocksDBError> =>
+  Effect.tryPromise({ try: run, catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path }) })
 
 const markerName = "ENGINE"
 
 const find = async (request: Request): Promise<Directory> => {
-  const create = request.createIfMissing && !request.readOnly
-  const created = create ? await Fs.mkdir(request.path, { recursive: true }) : undefined
+  const created = creates(request) ? await Fs.mkdir(request.path, { recursive: true }) : undefined
   const path = await Fs.realpath(request.path).catch(async (cause) => {
     throw isMissing(cause) ? missing(request.path) : cause
   })
+  await inspect(path, request)
+  if (request.readOnly) return { path, opened: Effect.void, check: nothing, release: nothing }
+  const lock = await OwnerLock.take({ operation: "open", path })
+  try {
+    // Its owner until now may have changed it since it was looked at.
+    const { exists, marker } = await inspect(path, request)
+    if (!exists) await syncNames(path, created === undefined ? path : await Fs.realpath(created))
+    if (!exists && marker === undefined) await writeMarker(path, request.engine)
+    const adopt = exists && marker === undefined
+    const opened = adopt ? attempt(path, () => writeMarker(path, request.engine)) : Effect.void
+    return { path, opened: Effect.uninterruptible(opened), check: lock.check, release: lock.release }
+  } catch (cause) {
+    await lock.release()
+    throw cause
+  }
+}
+
+const nothing = async (): Promise<void> => {}
+
+const creates = ({ createIfMissing, readOnly }: Request): boolean => createIfMissing && !readOnly
+
+/** Whether a database is there, and the engine that it is marked with; rejects if it may not be opened. */
+const inspect = async (
+  path: string,
+  request: Request
+): Promise<{ readonly exists: boolean; readonly marker: string | undefined }> => {
   const exists = await isFile(Path.join(path, "CURRENT"))
   if (!exists) await refuseRemains(path)
-  if (!exists && create) await syncNames(path, created === undefined ? path : await Fs.realpath(created))
-  if (!exists && !create) throw missing(request.path)
+  if (!exists && !creates(request)) throw missing(request.path)
   const marker = await readMarker(path)
-  if (marker === undefined && !exists) await writeMarker(path, request.engine)
   refuseOther(request, marker)
-  const adopt = marker === undefined && exists && !request.readOnly
-  return {
-    path,
-    opened: adopt
-      ? Effect.tryPromise({
-          try: () => writeMarker(path, request.engine),
-          catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path })
-        })
-      : Effect.void
-  }
+  return { exists, marker }
 }
 
 /**
@@ -131,19 +157,13 @@ const readMarker = async (path: string): Promise<string | undefined> => {
 /** Writes the marker whole or not at all, and never over one that is there. */
 const writeMarker = async (path: string, engine: string): Promise<void> => {
   const temporary = Path.join(path, `${markerName}.${randomUUID()}`)
-  const file = await Fs.open(temporary, "wx")
   try {
-    await file.writeFile(`${engine}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  try {
+    await Fs.writeFile(temporary, `${engine}\n`, { flag: "wx", flush: true })
     await Fs.link(temporary, Path.join(path, markerName))
   } catch (cause) {
     if (Thrown.codeOf(cause) !== "EEXIST") throw cause
   } finally {
-    await Fs.rm(temporary)
+    await Fs.rm(temporary, { force: true })
   }
 }
 

@@ -20,6 +20,7 @@ export class Disk {
   #latch: Latch.Latch | undefined
   #failure: string | undefined
   #openFailure: { readonly path: string; readonly code: string } | undefined
+  #afterOpen: { readonly path: string; readonly run: () => void } | undefined
 
   /** Watches the disk for the length of the scope. */
   static readonly watch: Effect.Effect<Disk, never, Scope.Scope> = Effect.map(
@@ -65,6 +66,11 @@ export class Disk {
     this.#openFailure = { path, code }
   }
 
+  /** Runs something once the next open of a path has succeeded, and before its caller hears of it. */
+  afterNextOpen(path: string, run: () => void): void {
+    this.#afterOpen = { path, run }
+  }
+
   #patch(real: Pick<typeof Fs, "fdatasync" | "fsync" | "open">): () => void {
     const fdatasync = (descriptor: number, callback: Callback) => {
       this.files += 1
@@ -87,6 +93,14 @@ export class Disk {
     }
     const open = (path: string, flags: string, callback: Callback) => {
       const expected = this.#openFailure
+      const after = this.#afterOpen
+      if (after?.path === path) {
+        this.#afterOpen = undefined
+        return real.open(path, flags, (error, descriptor) => {
+          after.run()
+          callback(error, descriptor)
+        })
+      }
       if (expected?.path !== path) return real.open(path, flags, callback)
       this.#openFailure = undefined
       callback(failure(expected.code))

@@ -59,17 +59,27 @@ export const runOnSmallDisk = (
   directory: string,
   name: string,
   args: ReadonlyArray<string>
-): Effect.Effect<Ended> =>
+): Effect.Effect<Ended> => runMounted(`-t tmpfs -o size=${size} tmpfs`, directory, name, args)
+
+/** Runs a program that finds a directory at another path, too. */
+export const runWithMount = (
+  directory: string,
+  path: string,
+  name: string,
+  args: ReadonlyArray<string>
+): Effect.Effect<Ended> => runMounted(`--bind ${directory}`, path, name, args)
+
+/** Runs a program in a mount namespace of its own, with something mounted at a path. */
+const runMounted = (what: string, path: string, name: string, args: ReadonlyArray<string>): Effect.Effect<Ended> =>
   Effect.scoped(
     Effect.flatMap(
       startCommand("unshare", [
         "-rm",
         "sh",
         "-c",
-        `mount -t tmpfs -o size="$1" tmpfs "$2" && shift 2 && exec "$@"`,
+        `mount ${what} "$1" && shift && exec "$@"`,
         "sh",
-        size,
-        directory,
+        path,
         process.execPath,
         ...command(name),
         ...args

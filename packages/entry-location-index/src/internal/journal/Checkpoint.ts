@@ -48,13 +48,13 @@ export const write: (frozen: Frozen, target: Target) => Effect.Effect<void, Rock
       // It has run long enough for others to wait.
       yield* Effect.yieldNow
       // Not abandoned: while it may still be written, nobody else goes on.
-      yield* Effect.uninterruptible(snapshotLock.exclusive(pages.write(merged)))
+      yield* snapshotLock.exclusive(pages.write(merged))
     }
     const end: ReadonlyArray<RocksDB.Operation> = [
       { type: "put", key: Keys.metadata, value: Records.encodeMetadata(entries, sequence) },
       { type: "removeRange", ...Keys.journalBefore(sequence + 1) }
     ]
-    yield* Effect.uninterruptible(snapshotLock.exclusive(database.write(end, { durability: "buffered" })))
+    yield* snapshotLock.exclusive(database.write(end, { durability: "buffered" }))
   })
 
 /**
@@ -74,7 +74,7 @@ interface AddedStep extends PageId {
 }
 
 /** What a step counts in a part: what is made for a page is larger the more entries it has, and lives until it is written. */
-const weightOf = (step: Step): number => (step._tag === "Added" ? 1 + step.added.end - step.added.start : 1)
+const weightOf = (step: Step): number => (step._tag === "Added" ? 1 + step.added.chunks.length : 1)
 
 /** A memtable in parts that are written one after another. */
 function* parts(memtable: Memtable, target: Target): Generator<ReadonlyArray<Step>> {

@@ -2,29 +2,41 @@
  * Runs checkpoints in the background, so that no writer waits for one unless
  * writes come faster than pages can be written.
  *
- * A checkpoint that fails is logged, and tried again some time later; a writer
- * that has to wait for it tries at once, and is told why it fails. On release
- * the one under way stops after the write that runs: the journal still has
- * everything.
+ * One that fails, also by a defect, is tried again, later each time up to a
+ * minute; what is wrong is logged when it is something else than before, and
+ * `checkpointFailures` counts. A writer that has to wait for it tries at once,
+ * and is told why it fails. The journal has everything as long as it takes.
  */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import * as Errors from "../errors.ts"
 import type { Store } from "../Store.ts"
 
 /** Runs the checkpoints of a store in the current scope. */
 export const run = (store: Store): Effect.Effect<void, never, Scope.Scope> =>
-  store.checkpointDue.await.pipe(
-    Effect.andThen(store.checkpoint),
-    Effect.catch((error) =>
-      Effect.andThen(
-        Effect.logWarning(`A checkpoint of the index will be tried again: ${error.message}`),
-        Effect.sleep(pause)
-      )
-    ),
-    Effect.forever,
-    Effect.forkScoped,
-    Effect.asVoid
-  )
+  Effect.asVoid(Effect.forkScoped(Effect.forever(untilDone(store))))
 
-/** How long after one that failed the next one waits. */
-const pause = "1 second"
+/** How long after one that failed the next one waits: at first, and at most. */
+const shortestPause = Duration.seconds(1)
+const longestPause = Duration.minutes(1)
+
+/** Waits for something to checkpoint, and tries until it has been. */
+const untilDone: (store: Store) => Effect.Effect<void> = Effect.fnUntraced(function* (store: Store) {
+  yield* store.checkpointDue.await
+  let said: string | undefined
+  let pause = shortestPause
+  while (true) {
+    const exit = yield* Effect.exit(store.checkpoint)
+    if (Exit.isSuccess(exit)) break
+    if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+    const problem = Errors.describe(exit.cause)
+    if (problem !== said) yield* Effect.logWarning(`A checkpoint of the index will be tried again: ${problem}`)
+    said = problem
+    yield* Effect.sleep(pause)
+    pause = Duration.min(Duration.times(pause, 2), longestPause)
+  }
+  if (said !== undefined) yield* Effect.logInfo("The checkpoint of the index that had failed is done")
+})

@@ -10,6 +10,7 @@ import type { Changes } from "../Changes.ts"
 import * as Call from "../Changes.ts"
 import { pageOfHalves } from "../pages.ts"
 import * as Words from "../words.ts"
+import { baseOf } from "./chunks.ts"
 import { Encoder } from "./JournalRecord.ts"
 import type { Memtable } from "./Memtable.ts"
 import { Runs } from "./Runs.ts"
@@ -23,6 +24,10 @@ export interface CommitPlan {
   readonly records: ReadonlyArray<Uint8Array>
   /** How many entries the index has afterwards. */
   readonly entries: number
+  /** The slots of the ledgers that are deleted, in the order of the deletes. */
+  readonly deleted: ReadonlyArray<number>
+  /** How many chunks it adds to the memtable, about: as if each entry that is not behind the last one added one. */
+  readonly chunks: number
 }
 
 /** The pages whose slots have to be known. */
@@ -67,53 +72,58 @@ export class Presence {
   }
 }
 
-/** After so many calls a record ends: a larger commit has several, in the same batch. */
-const callsPerRecord = 65_536
+/** After so many calls a record ends: a larger commit has several, in the same batch. Each is read again in one go. */
+const callsPerRecord = 16_384
+
+/** How many calls a step plans, or a run of more. */
+const callsPerStep = 8192
 
 /** Plans commits, one after another, with buffers that it reuses: the runs of a plan are there until the next one. */
 export class Planner {
   readonly #encoder = new Encoder()
-  readonly #standings = new Standings()
+  readonly #standings: Standings
   readonly #runs = new Runs()
 
+  /** `plans` is how many have been made before. */
+  constructor(plans = 0) {
+    this.#standings = new Standings(plans)
+  }
+
   /**
-   * Plans changes over `entries` entries. `slots` are those of their ledgers in the memtable, run by run; what the
-   * ledgers are is known.
+   * Begins a plan of changes over `entries` entries. `slots` are those of their ledgers in the memtable, run by run; what
+   * the ledgers are is known.
    */
-  plan(
-    changes: Changes,
-    memtable: Memtable,
-    slots: Int32Array,
-    entries: number,
-    presence: Presence
-  ): CommitPlan | UnknownPages {
+  begin(changes: Changes, memtable: Memtable, slots: Int32Array, entries: number, presence: Presence): Planning {
     this.#standings.begin(memtable)
     this.#runs.clear()
-    const planning = new Planning(changes, this.#standings, this.#encoder, this.#runs, entries, presence)
-    for (let start = 0, nth = 0; start < changes.size; nth++) {
-      const end = changes.endOfRun(start)
-      planning.run(slots[nth] ?? 0, start, end)
-      start = end
-    }
-    return planning.finish()
+    return new Planning(changes, memtable, slots, this.#standings, this.#encoder, this.#runs, entries, presence)
   }
 }
 
 /** A plan that is being made. */
-class Planning {
+export class Planning {
   readonly #changes: Changes
+  readonly #memtable: Memtable
+  readonly #slots: Int32Array
   readonly #standings: Standings
   readonly #encoder: Encoder
   readonly #presence: Presence
   readonly #runs: Runs
   readonly #records: Array<Uint8Array> = []
   readonly #unknown: Array<UnknownPage> = []
+  readonly #deleted: Array<number> = []
   #entries: number
+  #chunks = 0
+  /** The first call that has not been planned, and how many runs have been. */
+  #next = 0
+  #planned = 0
   /** How many calls the record that has been begun has; none has been while it is 0. */
   #calls = 0
 
   constructor(
     changes: Changes,
+    memtable: Memtable,
+    slots: Int32Array,
     standings: Standings,
     encoder: Encoder,
     runs: Runs,
@@ -121,6 +131,8 @@ class Planning {
     presence: Presence
   ) {
     this.#changes = changes
+    this.#memtable = memtable
+    this.#slots = slots
     this.#standings = standings
     this.#encoder = encoder
     this.#runs = runs
@@ -128,7 +140,32 @@ class Planning {
     this.#presence = presence
   }
 
-  run(slot: number, start: number, end: number): void {
+  /** Plans some of the calls, and answers whether all have been. */
+  step(): boolean {
+    const changes = this.#changes
+    for (const until = this.#next + callsPerStep; this.#next < changes.size && this.#next < until;) {
+      const end = changes.endOfRun(this.#next)
+      this.#run(this.#slots[this.#planned++] ?? 0, this.#next, end)
+      this.#next = end
+    }
+    return this.#next >= changes.size
+  }
+
+  /** The plan, once all calls have been planned. */
+  finish(): CommitPlan | UnknownPages {
+    if (this.#unknown.length > 0) return { _tag: "UnknownPages", pages: this.#unknown }
+    if (this.#calls > 0) this.#endRecord()
+    return {
+      _tag: "CommitPlan",
+      runs: this.#runs,
+      records: this.#records,
+      entries: this.#entries,
+      deleted: this.#deleted,
+      chunks: this.#chunks
+    }
+  }
+
+  #run(slot: number, start: number, end: number): void {
     const standings = this.#standings
     standings.know(slot)
     if (this.#changes.isDelete(start)) {
@@ -139,6 +176,7 @@ class Planning {
       this.#entries -= standings.entries(slot)
       standings.set(slot, 0, -1, 0)
       this.#presence.clear(slot)
+      this.#deleted.push(slot)
     } else {
       this.#add(slot, start, end)
     }
@@ -152,12 +190,6 @@ class Planning {
     if (this.#calls >= callsPerRecord) this.#endRecord()
   }
 
-  finish(): CommitPlan | UnknownPages {
-    if (this.#unknown.length > 0) return { _tag: "UnknownPages", pages: this.#unknown }
-    if (this.#calls > 0) this.#endRecord()
-    return { _tag: "CommitPlan", runs: this.#runs, records: this.#records, entries: this.#entries }
-  }
-
   #endRecord(): void {
     this.#records.push(this.#encoder.end(this.#entries))
     this.#calls = 0
@@ -169,9 +201,16 @@ class Planning {
     let lastHigh = standings.lastHigh(slot)
     let lastLow = standings.lastLow(slot)
     let added = 0
+    let base = this.#memtable.hasChunks(slot) && lastHigh >= 0 ? baseOf(lastLow) : -1
+    let baseHigh = lastHigh
     for (let at = start * Call.stride; at < end * Call.stride; at += Call.stride) {
       const high = words[at + Call.entryHighAt] ?? 0
       const low = words[at + Call.entryLowAt] ?? 0
+      if (baseOf(low) !== base || high !== baseHigh) {
+        base = baseOf(low)
+        baseHigh = high
+        this.#chunks += 1
+      }
       const isBehind = Words.isAbove(high, low, lastHigh, lastLow)
       if (isBehind) {
         lastHigh = high
@@ -202,20 +241,27 @@ class Planning {
 /** What ledgers have become within a plan, by their slots in the memtable. */
 class Standings {
   #memtable: Memtable | undefined
-  #plan = 0
+  /** Counts the plans, in a number and an array of such: 32 bits last a busy index some days. */
+  #plan: number
   /** Which plan a ledger was last in. */
-  #plans = new Int32Array(0)
+  #plans = new Float64Array(0)
   #lasts = new Int32Array(0)
   #entries = new Float64Array(0)
+
+  constructor(plans: number) {
+    this.#plan = plans
+  }
 
   begin(memtable: Memtable): void {
     this.#memtable = memtable
     this.#plan += 1
     if (memtable.ledgers <= this.#plans.length) return
-    this.#plan = 1
-    this.#plans = new Int32Array(2 * memtable.ledgers)
-    this.#lasts = new Int32Array(4 * memtable.ledgers)
-    this.#entries = new Float64Array(2 * memtable.ledgers)
+    const room = 2 * memtable.ledgers
+    const lasts = new Int32Array(2 * room)
+    const entries = new Float64Array(room)
+    this.#plans = new Float64Array(room)
+    this.#lasts = lasts
+    this.#entries = entries
   }
 
   /** A ledger begins as what it is in the memtable. */

@@ -12,6 +12,9 @@
  * hundred thousand ledgers of some entries each cost the garbage collector
  * nothing, and what a memtable takes up is known. A delete makes the chunks of
  * a ledger unreachable; their room comes back when the memtable is cleared.
+ *
+ * Where memory cannot be had, `addLedger` throws and has changed nothing, and
+ * `apply` may have applied a part.
  */
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
@@ -21,18 +24,29 @@ import type { Changes } from "../Changes.ts"
 import * as Call from "../Changes.ts"
 import { entryIn, pageOfHalves } from "../pages.ts"
 import type { LedgerRecord } from "../records.ts"
+import { IncrementalSort } from "../IncrementalSort.ts"
 import * as Words from "../words.ts"
+import {
+  baseOf,
+  type ChunkOrder,
+  type Chunks,
+  chunksPerSegment,
+  firstSlotOf,
+  LinkedChunks,
+  segmentOf,
+  slotsPerChunk,
+  wordOf,
+  wordsPerChunk
+} from "./chunks.ts"
 import { doubled, doubledNumbers } from "./columns.ts"
 import { LedgerSnapshot } from "./LedgerSnapshot.ts"
 import type { Runs } from "./Runs.ts"
-import { keySize, WordIndex } from "./WordIndex.ts"
+import { keyLength, keySize, WordIndex } from "./WordIndex.ts"
 
-/** A page that was added to, and which of some chunks hold what was. */
+/** A page that was added to, and the chunks that hold what was. */
 export interface AddedPage {
   readonly number: Words.MapKey
   readonly chunks: ReadonlyArray<number>
-  readonly start: number
-  readonly end: number
 }
 
 /** The changes of many ledgers, each in a slot of its own. */
@@ -46,6 +60,9 @@ export class Memtable {
   /** The chunk after each one in the list of its ledger, or -1. */
   #nextChunk = new Int32Array(16)
   readonly #segments: Array<Int32Array<ArrayBuffer>> = []
+  /** Which segments a snapshot has too: they are copied before they change. */
+  readonly #sharedSegments: Array<boolean> = []
+  #isShared = false
   #generations = 0
   #changed = 0
 
@@ -62,6 +79,11 @@ export class Memtable {
   /** How many slots there are, also of ledgers that have not changed. */
   get ledgers(): number {
     return this.#slots.size
+  }
+
+  /** Whether a snapshot has some of its chunks, so that it must not be used again. */
+  get isShared(): boolean {
+    return this.#isShared
   }
 
   /** Forgets everything, and keeps the room. */
@@ -86,11 +108,9 @@ export class Memtable {
 
   /** Makes a slot for a ledger, of which nothing is known yet. */
   addLedger(ledgerHigh: number, ledgerLow: number): number {
+    if ((this.ledgers + 1) * rowLength > this.#rows.length) this.#rows = doubled(this.#rows)
+    if ((this.ledgers + 1) * numbersLength > this.#numbers.length) this.#numbers = doubledNumbers(this.#numbers)
     const slot = this.#slots.add(ledgerHigh, ledgerLow, 0)
-    if ((slot + 1) * rowLength > this.#rows.length) {
-      this.#rows = doubled(this.#rows)
-      this.#numbers = doubledNumbers(this.#numbers)
-    }
     const row = slot * rowLength
     this.#rows[row + flagsAt] = 0
     this.#rows[row + lastHighAt] = -1
@@ -134,6 +154,11 @@ export class Memtable {
     return (this.#flags(slot) & isDeleted) !== 0
   }
 
+  /** Whether locations have been added to a ledger. */
+  hasChunks(slot: number): boolean {
+    return (this.#rows[slot * rowLength + firstChunkAt] ?? -1) >= 0
+  }
+
   /** How many entries a ledger has that is known. */
   entries(slot: number): number {
     return this.#numbers[slot * numbersLength + entriesAt] ?? 0
@@ -170,7 +195,7 @@ export class Memtable {
     const row = slot * rowLength
     let chunk = this.#rows[row + lastChunkAt] ?? -1
     if (chunk < 0) return undefined
-    const base = entryLow & ~(slotsPerChunk - 1)
+    const base = baseOf(entryLow)
     if (this.#chunks.word(chunk, 2) !== base || this.#chunks.word(chunk, 1) !== entryHigh) {
       chunk = this.#chunks.find(this.#rows[row + generationAt] ?? 0, entryHigh, base)
       if (chunk < 0) return undefined
@@ -182,9 +207,30 @@ export class Memtable {
     return high < 0 ? undefined : (Words.join(high, segment[at] ?? 0) as Location)
   }
 
-  /** Applies runs; `slotOf` says where their ledgers are, -1 if a run is to be left out. */
-  apply(changes: Changes, runs: Runs, slotOf: (nth: number) => number): void {
-    for (let nth = 0; nth < runs.size; nth++) {
+  /**
+   * Makes room for so many more chunks, in steps of some milliseconds: answers whether this was the last. To apply changes
+   * that add no more of them need not allocate then.
+   */
+  reserve(chunks: number): boolean {
+    if (!this.#chunks.reserve(chunks)) return false
+    const needed = this.#chunks.size + chunks
+    if (needed > this.#nextChunk.length) {
+      this.#nextChunk = doubled(this.#nextChunk)
+      return false
+    }
+    for (let nth = 0; nth < segmentsPerStep; nth++) {
+      if (this.#segments.length * chunksPerSegment >= needed) return true
+      this.#addSegment()
+    }
+    return false
+  }
+
+  /**
+   * Applies runs from one up to, and without, another; `slotOf` says where their ledgers are, -1 if a run is to be left
+   * out.
+   */
+  apply(changes: Changes, runs: Runs, slotOf: (nth: number) => number, from = 0, to = runs.size): void {
+    for (let nth = from; nth < to; nth++) {
       const slot = slotOf(nth)
       if (slot < 0) continue
       const start = runs.start(nth)
@@ -201,25 +247,32 @@ export class Memtable {
 
   /** What was added to the pages from one to another, as it is now. */
   snapshot(slot: number, from: Words.MapKey, to: Words.MapKey): LedgerSnapshot {
-    const numbers: Array<Words.MapKey> = []
-    const firstChunks: Array<number> = []
-    const chunks = this.#chunksOf(slot).filter((chunk) => {
+    const order = this.#order(slot, from)
+    const few: Array<number> = []
+    for (let chunk = order.next(); chunk >= 0; chunk = order.next()) {
       const number = this.#pageOf(chunk)
-      return number >= from && number <= to
-    })
-    const firstSlots = new Uint8Array(chunks.length)
-    const words = new Int32Array(chunks.length * wordsPerChunk)
-    for (const [nth, chunk] of chunks.entries()) {
-      const number = this.#pageOf(chunk)
-      if (numbers.at(-1) !== number) {
-        numbers.push(number)
-        firstChunks.push(nth)
+      if (number > to) break
+      if (number >= from) few.push(chunk)
+      if (few.length > fewChunks) {
+        order.restart()
+        return this.#share(order, from, to)
       }
-      const at = wordOf(chunk)
-      firstSlots[nth] = this.#firstSlot(chunk)
-      words.set(this.#segmentOf(chunk).subarray(at, at + wordsPerChunk), nth * wordsPerChunk)
     }
-    return new LedgerSnapshot({ numbers, firstChunks, firstSlots, words, slotsPerChunk })
+    return this.#copy(few, from, to)
+  }
+
+  /** The changed ledgers as they are now; the value of each says whether it has entries, 1, or not, 0. */
+  changedLedgers(): IncrementalSort {
+    const sorted = new IncrementalSort(this.#changed)
+    const rows = this.#rows
+    const keys = this.#slots.keys
+    for (let slot = 0; slot < this.ledgers; slot++) {
+      const row = slot * rowLength
+      if (((rows[row + flagsAt] ?? 0) & isChanged) === 0) continue
+      const hasEntries = (rows[row + lastHighAt] ?? 0) >= 0
+      sorted.add(keys[slot * keyLength] ?? 0, keys[slot * keyLength + 1] ?? 0, hasEntries ? 1 : 0)
+    }
+    return sorted
   }
 
   /** Sets the slots of a page that were added to the page of a number. */
@@ -232,24 +285,28 @@ export class Memtable {
     }
   }
 
-  /** The pages that were added to, in order. */
-  addedPages(slot: number): ReadonlyArray<AddedPage> {
-    const pages: Array<AddedPage> = []
-    const chunks = this.#chunksOf(slot)
-    for (let start = 0, end = 0; start < chunks.length; start = end) {
-      const number = this.#pageOf(chunks[start] ?? 0)
-      while (end < chunks.length && this.#pageOf(chunks[end] ?? 0) === number) end += 1
-      pages.push({ number, chunks, start, end })
+  /** The pages that were added to, in order, while nothing else is. */
+  *addedPages(slot: number): Generator<AddedPage> {
+    const order = this.#order(slot, 0)
+    let chunk = order.next()
+    while (chunk >= 0) {
+      const number = this.#pageOf(chunk)
+      const chunks = [chunk]
+      for (chunk = order.next(); chunk >= 0 && this.#pageOf(chunk) === number; chunk = order.next()) chunks.push(chunk)
+      yield { number, chunks }
     }
-    return pages
   }
 
   /** Sets the slots of a page that were added. */
-  addTo(page: LocationPage.LocationPage, { chunks, end, start }: AddedPage): void {
-    for (let nth = start; nth < end; nth++) {
-      const chunk = chunks[nth] ?? 0
-      LocationPage.setRange(page, this.#firstSlot(chunk), this.#segmentOf(chunk), wordOf(chunk), slotsPerChunk)
+  addTo(page: LocationPage.LocationPage, { chunks }: AddedPage): void {
+    for (const chunk of chunks) {
+      LocationPage.setRange(page, firstSlotOf(this.#lists, chunk), this.#segmentOf(chunk), wordOf(chunk), slotsPerChunk)
     }
+  }
+
+  /** The chunks as they lie now. */
+  get #lists(): Chunks {
+    return { segments: this.#segments, keys: this.#chunks.keys }
   }
 
   #pageOf(chunk: number): Words.MapKey {
@@ -257,32 +314,73 @@ export class Memtable {
   }
 
   #segmentOf(chunk: number): Int32Array {
-    return this.#segments[chunk >> segmentShift] ?? noWords
+    return this.#segments[segmentOf(chunk)] ?? noWords
   }
 
-  #firstSlot(chunk: number): number {
-    return this.#chunks.word(chunk, 2) & 0xff
+  /** The segment of a chunk that is going to change. */
+  #ownSegmentOf(chunk: number): Int32Array {
+    const nth = segmentOf(chunk)
+    const segment = this.#segments[nth]
+    if (segment === undefined || this.#sharedSegments[nth] !== true) return segment ?? noWords
+    const own = segment.slice()
+    this.#segments[nth] = own
+    this.#sharedSegments[nth] = false
+    return own
   }
 
-  /** The chunks of a ledger in the order of their entries. */
-  #chunksOf(slot: number): ReadonlyArray<number> {
-    const chunks: Array<number> = []
-    let isSorted = true
-    let chunk = this.#rows[slot * rowLength + firstChunkAt] ?? -1
-    while (chunk >= 0) {
-      const last = chunks.at(-1)
-      if (last !== undefined && this.#compare(last, chunk) > 0) isSorted = false
-      chunks.push(chunk)
-      chunk = this.#nextChunk[chunk] ?? -1
+  /** The chunks of a ledger in the order of their entries, beginning with that of a page or before it. */
+  #order(slot: number, from: Words.MapKey): ChunkOrder {
+    const row = slot * rowLength
+    const first = this.#rows[row + firstChunkAt] ?? -1
+    if ((this.#flags(slot) & isScattered) === 0) {
+      const begin = from === 0 || first < 0 ? first : Math.max(first, this.#firstChunkOf(row, from))
+      return new LinkedChunks(begin, this.#nextChunk, this.#chunks.size)
     }
-    return isSorted ? chunks : chunks.toSorted((left, right) => this.#compare(left, right))
+    const sorted = new IncrementalSort(this.#lengthOf(first))
+    for (let chunk = first; chunk >= 0; chunk = this.#nextChunk[chunk] ?? -1) {
+      sorted.add(this.#chunks.word(chunk, 1), this.#chunks.word(chunk, 2), chunk)
+    }
+    return { next: () => (sorted.take() ? sorted.value : -1), restart: () => sorted.restart() }
   }
 
-  #compare(left: number, right: number): number {
-    return (
-      this.#chunks.word(left, 1) - this.#chunks.word(right, 1) ||
-      (this.#chunks.word(left, 2) >>> 0) - (this.#chunks.word(right, 2) >>> 0)
-    )
+  /** The first chunk of a page that is there, or -1. */
+  #firstChunkOf(row: number, number: Words.MapKey): number {
+    const generation = this.#rows[row + generationAt] ?? 0
+    const entry = entryIn(number, 0)
+    for (let nth = 0; nth < LocationPage.slotCount; nth += slotsPerChunk) {
+      const chunk = this.#chunks.find(generation, Words.high(entry), Words.low(entry) | nth)
+      if (chunk >= 0) return chunk
+    }
+    return -1
+  }
+
+  /** How many chunks a list has. */
+  #lengthOf(first: number): number {
+    let length = 0
+    for (let chunk = first; chunk >= 0; chunk = this.#nextChunk[chunk] ?? -1) length += 1
+    return length
+  }
+
+  /** A snapshot that has chunks of its own. */
+  #copy(chunks: ReadonlyArray<number>, from: Words.MapKey, to: Words.MapKey): LedgerSnapshot {
+    const own = new WordIndex()
+    const words = new Int32Array(chunks.length * wordsPerChunk)
+    const links = new Int32Array(chunks.length)
+    for (const [nth, chunk] of chunks.entries()) {
+      own.add(0, this.#chunks.word(chunk, 1), this.#chunks.word(chunk, 2))
+      const segment = this.#segmentOf(chunk)
+      words.set(segment.subarray(wordOf(chunk), wordOf(chunk) + wordsPerChunk), nth * wordsPerChunk)
+      links[nth] = nth + 1
+    }
+    const order = new LinkedChunks(0, links, chunks.length)
+    return new LedgerSnapshot({ segments: [words], keys: own.keys }, order, from, to)
+  }
+
+  /** A snapshot that has the chunks of the memtable, which from now on copies what it changes. */
+  #share(order: ChunkOrder, from: Words.MapKey, to: Words.MapKey): LedgerSnapshot {
+    this.#isShared = true
+    this.#sharedSegments.fill(true)
+    return new LedgerSnapshot({ segments: [...this.#segments], keys: this.#chunks.keys }, order, from, to)
   }
 
   #flags(slot: number): number {
@@ -291,7 +389,7 @@ export class Memtable {
 
   #delete(slot: number): void {
     const row = slot * rowLength
-    this.#rows[row + flagsAt] = this.#flags(slot) | isDeleted
+    this.#rows[row + flagsAt] = (this.#flags(slot) | isDeleted) & ~isScattered
     this.#rows[row + generationAt] = this.#generations++
     this.#rows[row + firstChunkAt] = -1
     this.#rows[row + lastChunkAt] = -1
@@ -302,15 +400,15 @@ export class Memtable {
     let chunk = this.#rows[row + lastChunkAt] ?? -1
     let high = chunk < 0 ? -1 : this.#chunks.word(chunk, 1)
     let base = chunk < 0 ? 0 : this.#chunks.word(chunk, 2)
-    let segment = this.#segmentOf(chunk)
+    let segment = this.#ownSegmentOf(chunk)
     for (let at = start; at < end; at += Call.stride) {
       const entryHigh = words[at + Call.entryHighAt] ?? 0
       const entryLow = words[at + Call.entryLowAt] ?? 0
-      if ((entryLow & ~(slotsPerChunk - 1)) !== base || entryHigh !== high) {
+      if (baseOf(entryLow) !== base || entryHigh !== high) {
         high = entryHigh
-        base = entryLow & ~(slotsPerChunk - 1)
+        base = baseOf(entryLow)
         chunk = this.#chunk(row, high, base)
-        segment = this.#segmentOf(chunk)
+        segment = this.#ownSegmentOf(chunk)
       }
       const place = wordOf(chunk) + 2 * (entryLow & (slotsPerChunk - 1))
       segment[place] = words[at + Call.lowAt] ?? 0
@@ -324,21 +422,36 @@ export class Memtable {
     const generation = this.#rows[row + generationAt] ?? 0
     const known = this.#chunks.find(generation, high, base)
     if (known >= 0) return known
+    if (segmentOf(this.#chunks.size) === this.#segments.length) this.#addSegment()
+    if (this.#chunks.size === this.#nextChunk.length) this.#nextChunk = doubled(this.#nextChunk)
     const chunk = this.#chunks.add(generation, high, base)
-    const nth = chunk >> segmentShift
-    if (nth === this.#segments.length) this.#segments.push(new Int32Array(chunksPerSegment * wordsPerChunk))
-    this.#segments[nth]?.fill(-1, wordOf(chunk), wordOf(chunk) + wordsPerChunk)
-    if (chunk === this.#nextChunk.length) this.#nextChunk = doubled(this.#nextChunk)
+    this.#ownSegmentOf(chunk).fill(-1, wordOf(chunk), wordOf(chunk) + wordsPerChunk)
     this.#link(row, chunk)
     return chunk
+  }
+
+  #addSegment(): void {
+    // Filled, so that the system provides the memory here and not when it is written to.
+    this.#segments.push(new Int32Array(chunksPerSegment * wordsPerChunk).fill(-1))
+    this.#sharedSegments.push(false)
   }
 
   #link(row: number, chunk: number): void {
     this.#nextChunk[chunk] = -1
     const tail = this.#rows[row + tailChunkAt] ?? -1
-    if ((this.#rows[row + firstChunkAt] ?? -1) < 0) this.#rows[row + firstChunkAt] = chunk
-    else this.#nextChunk[tail] = chunk
+    if ((this.#rows[row + firstChunkAt] ?? -1) < 0) {
+      this.#rows[row + firstChunkAt] = chunk
+    } else {
+      this.#nextChunk[tail] = chunk
+      if (this.#isBehind(tail, chunk)) this.#rows[row + flagsAt] = (this.#rows[row + flagsAt] ?? 0) | isScattered
+    }
     this.#rows[row + tailChunkAt] = chunk
+  }
+
+  /** Whether a chunk has entries behind those of another one. */
+  #isBehind(chunk: number, other: number): boolean {
+    const chunks = this.#chunks
+    return Words.isAbove(chunks.word(chunk, 1), chunks.word(chunk, 2), chunks.word(other, 1), chunks.word(other, 2))
   }
 }
 
@@ -365,15 +478,14 @@ const numbersLength = 2
 const isKnown = 1
 const isDeleted = 2
 const isChanged = 4
+/** Whether its chunks are linked in another order than that of their entries. */
+const isScattered = 8
 
-/** A chunk has the low and the high word of each location; the high word of a slot that is not set is negative. */
-const slotsPerChunk = 16
-const wordsPerChunk = 2 * slotsPerChunk
-const segmentShift = 8
-const chunksPerSegment = 1 << segmentShift
+/** How many segments are made at once: 2 MiB. */
+const segmentsPerStep = 64
 
-/** Where a chunk begins in its segment. */
-const wordOf = (chunk: number): number => (chunk & (chunksPerSegment - 1)) * wordsPerChunk
+/** So many chunks of a ledger a snapshot copies: they take up 32 KiB, one segment. */
+const fewChunks = chunksPerSegment
 
 const noWords = new Int32Array(0)
 

@@ -13,6 +13,11 @@ export class WordIndex {
   #keys = new Int32Array((initialPlaces / 2) * keyLength)
   #size = 0
 
+  /** The words of the keys, number by number. They do not change, but for a `clear`. */
+  get keys(): Int32Array {
+    return this.#keys
+  }
+
   /** How many keys there are. */
   get size(): number {
     return this.#size
@@ -44,11 +49,18 @@ export class WordIndex {
     return number < this.#size && keys[at + 2] === third && keys[at + 1] === second && keys[at] === first
   }
 
-  /** Gives a key that has none its number. */
+  /** Makes room for so many more keys, or the first half of it, and answers whether that was all. */
+  reserve(keys: number): boolean {
+    if ((this.#size + keys) * keyLength <= this.#keys.length) return true
+    this.#grow()
+    return false
+  }
+
+  /** Gives a key that has none its number. If there is no memory for it, this throws, and nothing has changed. */
   add(first: number, second: number, third: number): number {
+    if (this.#size * keyLength === this.#keys.length) this.#grow()
     const number = this.#size++
     const at = number * keyLength
-    if (at === this.#keys.length) this.#grow()
     this.#keys[at] = first
     this.#keys[at + 1] = second
     this.#keys[at + 2] = third
@@ -69,16 +81,18 @@ export class WordIndex {
   }
 
   #grow(): void {
+    const table = new Int32Array(2 * this.#table.length)
     this.#keys = doubled(this.#keys)
-    this.#table = new Int32Array(2 * this.#table.length)
-    for (let number = 0; number < this.#size - 1; number++) this.#insert(number)
+    this.#table = table
+    for (let number = 0; number < this.#size; number++) this.#insert(number)
   }
 }
 
 /** About how many bytes a key takes up: its words and two to four places. */
 export const keySize = 3 * 4 + 3 * 4
 
-const keyLength = 3
+/** How many words a key has. */
+export const keyLength = 3
 
 /** A power of two. */
 const initialPlaces = 64

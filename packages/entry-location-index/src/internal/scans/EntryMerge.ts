@@ -64,6 +64,12 @@ export class EntryMerge implements Merge<EntryLocation> {
     )
   }
 
+  get needsRecords(): boolean {
+    return (
+      !this.#isFed && this.#ahead === undefined && this.#below === undefined && this.#nextRecord >= this.#records.length
+    )
+  }
+
   feed(records: ReadonlyArray<RocksDB.Entry>): void {
     this.#records = records
     this.#nextRecord = 0

@@ -4,31 +4,32 @@
  */
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { RocksDB } from "@effect-bookie/rocksdb"
+import type { IncrementalSort } from "../IncrementalSort.ts"
 import type { Memtable } from "../journal/Memtable.ts"
 import * as Keys from "../keys.ts"
+import * as Words from "../words.ts"
 import { chunkSize, type Merge } from "./Merge.ts"
 
 export class LedgerMerge implements Merge<LedgerId> {
-  /** The ledgers that changed, in order, and whether they have entries. */
-  readonly #above: ReadonlyArray<readonly [ledgerId: LedgerId, hasEntries: boolean]>
+  /** The ledgers that changed, of each memtable, the newest first. */
+  readonly #above: ReadonlyArray<ChangedLedgers>
   #records: ReadonlyArray<RocksDB.Entry> = []
   #nextRecord = 0
-  #nextAbove = 0
   #isFed = false
 
   /** Begins with what the memtables, the oldest first, hold. */
   constructor(memtables: ReadonlyArray<Memtable>) {
-    const known = new Map<LedgerId, boolean>()
-    for (const memtable of memtables) {
-      for (let slot = 0; slot < memtable.ledgers; slot++) {
-        if (memtable.isChanged(slot)) known.set(memtable.ledgerId(slot), memtable.lastHigh(slot) >= 0)
-      }
-    }
-    this.#above = [...known].toSorted(([left], [right]) => (left < right ? -1 : 1))
+    this.#above = memtables.map((memtable) => new ChangedLedgers(memtable.changedLedgers())).toReversed()
   }
 
   get isDone(): boolean {
-    return this.#isFed && this.#nextRecord >= this.#records.length && this.#nextAbove >= this.#above.length
+    return (
+      this.#isFed && this.#nextRecord >= this.#records.length && this.#above.every(({ next }) => next === undefined)
+    )
+  }
+
+  get needsRecords(): boolean {
+    return !this.#isFed && this.#nextRecord >= this.#records.length
   }
 
   feed(records: ReadonlyArray<RocksDB.Entry>): void {
@@ -39,23 +40,55 @@ export class LedgerMerge implements Merge<LedgerId> {
 
   take(): ReadonlyArray<LedgerId> | string {
     const found: Array<LedgerId> = []
-    while (found.length < chunkSize) {
-      const above = this.#above[this.#nextAbove]
+    // Those that have no entries count too: each takes its time.
+    for (let seen = 0; seen < chunkSize && !this.needsRecords; seen++) {
       const record = this.#records[this.#nextRecord]
-      if (record === undefined && (above === undefined || !this.#isFed)) break
       const below = record === undefined ? undefined : Keys.ledgerIdIn(record.key)
       if (record !== undefined && below === undefined) {
         return found.length > 0 ? found : "the key of a ledger is malformed"
       }
-      if (above !== undefined && (below === undefined || above[0] <= below)) {
-        this.#nextAbove += 1
-        if (above[0] === below) this.#nextRecord += 1
-        if (above[1]) found.push(above[0])
-      } else if (below !== undefined) {
-        this.#nextRecord += 1
-        found.push(below)
+      let lowest = below
+      for (const { next } of this.#above) {
+        if (next !== undefined && (lowest === undefined || next < lowest)) lowest = next
       }
+      if (lowest === undefined) break
+      if (this.#takeAbove(lowest, below === lowest)) found.push(lowest)
+      if (below === lowest) this.#nextRecord += 1
     }
     return found
+  }
+
+  /** Whether a ledger has entries: as the newest memtable says that knows it, or as the database does. */
+  #takeAbove(ledgerId: LedgerId, below: boolean): boolean {
+    let hasEntries: boolean | undefined
+    for (const ledgers of this.#above) {
+      if (ledgers.next !== ledgerId) continue
+      hasEntries ??= ledgers.hasEntries
+      ledgers.take()
+    }
+    return hasEntries ?? below
+  }
+}
+
+/** The ledgers that changed in a memtable, in order. */
+class ChangedLedgers {
+  readonly #sorted: IncrementalSort
+  /** The next one, if there is one. */
+  next: LedgerId | undefined
+
+  constructor(sorted: IncrementalSort) {
+    this.#sorted = sorted
+    this.take()
+  }
+
+  /** Whether that one has entries. */
+  get hasEntries(): boolean {
+    return this.#sorted.value === 1
+  }
+
+  /** Goes on to the one behind it. */
+  take(): void {
+    // It was an id when it was added.
+    this.next = this.#sorted.take() ? (Words.join(this.#sorted.high, this.#sorted.low) as LedgerId) : undefined
   }
 }

@@ -15,6 +15,7 @@ import * as Keys from "../keys.ts"
 import { unread } from "../PageCache.ts"
 import { pageOf } from "../pages.ts"
 import type { Store } from "../Store.ts"
+import { Turn } from "../turns.ts"
 import { type EntryLocation, EntryMerge, type Selection } from "./EntryMerge.ts"
 import { LedgerMerge } from "./LedgerMerge.ts"
 import type { Merge } from "./Merge.ts"
@@ -38,19 +39,20 @@ const entriesOf = (gate: Gate, store: Store, selection: Selection): Answer<Entry
   if (known !== undefined) {
     const merge = new EntryMerge(selection, known.above, known.below)
     merge.settle()
-    return Stream.fromPull(Effect.succeed(pull(gate, store, "entries", merge, Effect.succeed([]))))
+    return inMemory(gate, store, merge)
   }
-  return merged(
-    gate,
-    store,
-    "entries",
-    () => {
-      const above = store.snapshots(ledgerId, first, last)
-      return new EntryMerge(selection, above, store.isCovered(ledgerId, first) ? "none" : undefined)
-    },
-    store.database.stream({ gte: Keys.page(ledgerId, first), lte: Keys.page(ledgerId, last) })
-  )
+  const begin = () => {
+    const above = store.snapshots(ledgerId, first, last)
+    return new EntryMerge(selection, above, store.isCovered(ledgerId, first) ? "none" : undefined)
+  }
+  if (store.isCovered(ledgerId, first)) return inMemory(gate, store, begin())
+  const records = store.database.stream({ gte: Keys.page(ledgerId, first), lte: Keys.page(ledgerId, last) })
+  return merged(gate, store, "entries", begin, records)
 }
+
+/** A scan that the database need not be read for. */
+const inMemory = (gate: Gate, store: Store, merge: EntryMerge): Answer<EntryLocation> =>
+  Stream.fromPull(Effect.sync(() => pull(gate, store, "entries", merge, Effect.succeed([]))))
 
 /** The ledgers that have entries. */
 export const ledgers = (gate: Gate, store: Store): Answer<LedgerId> =>
@@ -62,7 +64,10 @@ export const ledgers = (gate: Gate, store: Store): Answer<LedgerId> =>
     store.database.stream(Keys.allLedgers, { keysOnly: true })
   )
 
-/** What memory held when the scan began, merged with the records of the database of the same moment. */
+/**
+ * What memory held when the scan began, merged with the records of the database of the same moment. The database takes
+ * its snapshot with the first read, and the lock is held until that has come back: not while somebody reads the stream.
+ */
 const merged = <A>(
   gate: Gate,
   store: Store,
@@ -71,42 +76,47 @@ const merged = <A>(
   records: Answer<RocksDB.Entry>
 ): Answer<A> =>
   Stream.unwrap(
-    Effect.map(store.snapshotLock.share, (letGo) => {
-      const merge = begin()
-      return Stream.transformPull(records, (more) => {
-        // The database takes its snapshot with the first read.
-        const fed = Effect.onExit(
-          more.pipe(
-            Effect.map((some): ReadonlyArray<RocksDB.Entry> => some),
-            Effect.catchIf(Cause.isDone, () => Effect.succeed<ReadonlyArray<RocksDB.Entry>>([]))
-          ),
-          () => letGo
-        )
-        return Effect.succeed(pull(gate, store, operation, merge, fed))
-      })
+    Effect.gen(function* () {
+      const more = orNone(yield* Stream.toPull(records))
+      const merge = yield* store.snapshotLock.shared(
+        Effect.suspend(() => {
+          if (gate.closed) return gate.refuse(operation)
+          const begun = begin()
+          return begun.needsRecords ? Effect.as(feed(begun, more), begun) : Effect.succeed(begun)
+        })
+      )
+      return Stream.fromPull(Effect.sync(() => pull(gate, store, operation, merge, more)))
     })
   )
 
-/** The next items of a merge, which is fed with records as long as it needs them. */
+type More = Effect.Effect<ReadonlyArray<RocksDB.Entry>, RocksDBError.RocksDBError>
+
+/** The next records, none at their end. */
+const orNone = (more: Pull.Pull<ReadonlyArray<RocksDB.Entry>, RocksDBError.RocksDBError>): More =>
+  Effect.catchIf(more, Cause.isDone, () => Effect.succeed<ReadonlyArray<RocksDB.Entry>>([]))
+
+const feed = <A>(merge: Merge<A>, more: More): Effect.Effect<void, RocksDBError.RocksDBError> =>
+  Effect.map(more, (records) => merge.feed(records))
+
+/** The next items of a merge, which is fed with records as long as it needs them. Others have their turns meanwhile. */
 const pull = <A>(
   gate: Gate,
   store: Store,
   operation: string,
   merge: Merge<A>,
-  more: Effect.Effect<ReadonlyArray<RocksDB.Entry>, RocksDBError.RocksDBError>
+  more: More
 ): Pull.Pull<NonEmpty<A>, RocksDBError.RocksDBError> => {
+  const turn = new Turn()
   const next: Pull.Pull<NonEmpty<A>, RocksDBError.RocksDBError> = Effect.suspend(() => {
     if (gate.closed) return gate.refuse(operation)
+    if (turn.isOver) return Effect.andThen(turn.pass, next)
     const items = merge.take()
     if (typeof items === "string") {
       return Effect.fail(Errors.corruption(items, { operation, path: store.database.path }))
     }
     if (isNonEmpty(items)) return Effect.succeed(items)
     if (merge.isDone) return Cause.done()
-    return Effect.flatMap(more, (records) => {
-      merge.feed(records)
-      return next
-    })
+    return merge.needsRecords ? Effect.andThen(feed(merge, more), next) : next
   })
   return next
 }

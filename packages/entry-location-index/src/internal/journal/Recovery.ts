@@ -1,0 +1,118 @@
+/**
+ * What an index is at its open: the metadata of its pages, and the memtable that
+ * the journal makes anew. Nothing is written.
+ */
+import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { Changes } from "../Changes.ts"
+import * as Call from "../Changes.ts"
+import * as Errors from "../errors.ts"
+import * as Foreign from "../foreign.ts"
+import * as Keys from "../keys.ts"
+import * as Records from "../records.ts"
+import { inTurns } from "../turns.ts"
+import * as JournalRecord from "./JournalRecord.ts"
+import type { Memtable } from "./Memtable.ts"
+import { Runs } from "./Runs.ts"
+
+/** An index as it was found. */
+export interface Recovered {
+  /** Whether it has a metadata record: a new one has not. */
+  readonly hasMetadata: boolean
+  /** How many entries it holds. */
+  readonly entries: number
+  /** The sequence number of its last journal record. */
+  readonly sequence: number
+  /** The size of the journal records that are in the memtable, in bytes. */
+  readonly journalSize: number
+}
+
+type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
+
+/** Reads the index of a database, and fills a memtable, which is empty, with its journal. */
+export const recover: (database: RocksDB.RocksDB["Service"], memtable: Memtable) => Answer<Recovered> =
+  Effect.fnUntraced(function* (database: RocksDB.RocksDB["Service"], memtable: Memtable) {
+    const bytes = yield* database.get(Keys.metadata)
+    const metadata = bytes === undefined ? undefined : yield* decode(bytes, database.path)
+    yield* Foreign.check(database, metadata !== undefined)
+    if (metadata === undefined) return { hasMetadata: false, entries: 0, sequence: 0, journalSize: 0 }
+    const replay = new Replay(memtable, metadata)
+    // No more of them are there than the write buffer and a commit allow.
+    yield* Stream.runForEach(database.stream(Keys.journalFrom(replay.sequence + 1)), (entry) => {
+      const problem = replay.begin(entry)
+      if (problem !== undefined) return Effect.fail(Errors.corruption(problem, where(database.path)))
+      return inTurns(() => replay.step())
+    })
+    const { entries, journalSize, sequence } = replay
+    return { hasMetadata: true, entries, sequence, journalSize }
+  })
+
+const where = (path: string): RocksDBError.Where => ({ operation: "open", path })
+
+const decode = (bytes: Uint8Array, path: string): Answer<Records.CheckpointMetadata> => {
+  const metadata = Records.decodeMetadata(bytes)
+  switch (metadata._tag) {
+    case "Metadata":
+      return Effect.succeed(metadata)
+    case "Malformed":
+      return Effect.fail(Errors.corruption("the metadata record is malformed", where(path)))
+    case "OtherVersion": {
+      const problem = `the index has format version ${metadata.version}, not ${Records.formatVersion}`
+      return Effect.fail(Errors.unsupportedFormat(problem, where(path)))
+    }
+  }
+}
+
+/** Applies journal records to a memtable, in their order and in steps. */
+class Replay {
+  readonly #memtable: Memtable
+  /** What the record under way says, in buffers. */
+  readonly #changes = new Changes()
+  readonly #runs = new Runs()
+  /** How many of its runs have been applied, and the slot of the last one. */
+  #applied = 0
+  #slot = -1
+  entries: number
+  sequence: number
+  journalSize = 0
+
+  constructor(memtable: Memtable, { checkpoint, entries }: Records.CheckpointMetadata) {
+    this.#memtable = memtable
+    this.entries = entries
+    this.sequence = checkpoint
+  }
+
+  /** Begins with the next record, or says what is wrong with it. */
+  begin({ key, value }: RocksDB.Entry): string | undefined {
+    const sequence = Keys.sequenceIn(key)
+    if (sequence !== this.sequence + 1) return `the journal goes on with ${sequence} after ${this.sequence}`
+    const record = JournalRecord.decode(value, this.#changes, this.#runs)
+    if (typeof record === "string") return `journal record ${sequence} is rotten: ${record}`
+    this.#applied = 0
+    this.#slot = -1
+    this.sequence = sequence
+    this.journalSize += value.length
+    this.entries = record.entries
+    return undefined
+  }
+
+  /** Applies some of its runs, and answers whether all have been. */
+  step(): boolean {
+    const end = Math.min(this.#applied + runsPerStep, this.#runs.size)
+    this.#memtable.apply(this.#changes, this.#runs, (nth) => this.#slotOf(nth), this.#applied, end)
+    this.#applied = end
+    return end === this.#runs.size
+  }
+
+  #slotOf(nth: number): number {
+    const { words } = this.#changes
+    const at = this.#runs.start(nth) * Call.stride
+    const high = words[at + Call.ledgerHighAt] ?? 0
+    this.#slot = this.#memtable.slotAfter(this.#slot, high, words[at + Call.ledgerLowAt] ?? 0)
+    return this.#slot
+  }
+}
+
+/** How many runs a step applies. */
+const runsPerStep = 4096
