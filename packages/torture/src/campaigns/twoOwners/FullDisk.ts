@@ -21,12 +21,12 @@ import * as ThisEngine from "../../harness/ThisEngine.ts"
 type Database = RocksDB.RocksDB["Service"]
 
 /** How often the disk fills up. */
-const fills = 8
+const fills = 6
 
 /** How long one write may take on a full disk: to fail is all that it can do. */
 const patience = "2 minutes"
 
-/** In bytes: what is left for the database besides the filler. */
+/** In bytes: what is left for the database besides the filler. Of all that is written until the end, twice as much has room. */
 const room = 1_500_000
 
 /** Works in a directory that is a file system of its own. */

@@ -125,7 +125,7 @@ const onFullDisk = Effect.fnUntraced(function* (engine: Engines.Engine, seed: nu
   const directory = yield* Directory.temporary
   const contend = JSON.stringify(engine.program("model/contend"))
   const owner = engine.program("campaigns/twoOwners/ownFullDisk", directory, String(seed), contend)
-  const report = Report.read(yield* Process.run(Process.onSmallDisk("16m", directory, owner), { seconds: 900 }))
+  const report = Report.read(yield* Process.run(Process.onSmallDisk("48m", directory, owner), { seconds: 900 }))
   return { ...report, found: report.found.map((finding) => `${engine.name}, full disk of seed ${seed}: ${finding}`) }
 }, Effect.scoped)
 
