@@ -6,7 +6,16 @@
 import { defineConfig } from "vitest/config"
 import { levelProjects } from "./packages/rocksdb/test/levelProject.ts"
 
-const packages = ["rocksdb", "entry-log", "entry-location-index", "demo", "bench"]
+const packages = [
+  "lifecycle",
+  "rocksdb",
+  "entry-log",
+  "entry-location-index",
+  "ledger-storage",
+  "persistence",
+  "demo",
+  "bench"
+]
 
 export default defineConfig({
   test: {

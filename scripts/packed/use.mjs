@@ -4,6 +4,7 @@
  */
 import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId } from "@effect-bookie/entry-location-index"
 import { EntryLog } from "@effect-bookie/entry-log"
+import { LedgerStorage } from "@effect-bookie/ledger-storage"
 import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 import assert from "node:assert/strict"
 import { Effect, Layer } from "effect"
@@ -32,7 +33,17 @@ const load = Effect.gen(function* () {
   return new TextDecoder().decode(yield* entryLog.read(ledgerId, entryId, location))
 })
 
+const appendAndRead = Effect.gen(function* () {
+  const ledgers = yield* LedgerStorage.LedgerStorage
+  const { ledgerId } = yield* ledgers.createLedger()
+  const entryId = yield* ledgers.append(ledgerId, new TextEncoder().encode("hello"))
+  const entry = yield* ledgers.read(ledgerId, entryId)
+  return new TextDecoder().decode(entry.payload)
+})
+
+assert.equal(await Effect.runPromise(Effect.provide(appendAndRead, LedgerStorage.layerMemory)), "hello")
 await Effect.runPromise(Effect.provide(store, storage))
 assert.equal(await Effect.runPromise(Effect.provide(load, storage)), "hello")
 await assert.rejects(import("@effect-bookie/rocksdb/internal/WalSync"))
+await assert.rejects(import("@effect-bookie/ledger-storage/internal/Storage"))
 console.log("the packed packages work from plain JavaScript")

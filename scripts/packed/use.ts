@@ -3,8 +3,9 @@
  */
 import { EntryLocationIndex, EntryLocationMetrics } from "@effect-bookie/entry-location-index"
 import { EntryLog } from "@effect-bookie/entry-log"
+import { LedgerStorage, type LedgerStorageError } from "@effect-bookie/ledger-storage"
 import { PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
-import { type Effect, Layer } from "effect"
+import { Effect, Layer } from "effect"
 
 export const storage: Layer.Layer<RocksDB.RocksDB | EntryLocationIndex.EntryLocationIndex, RocksDBError.RocksDBError> =
   Layer.mergeAll(PropertyGauge.layerAll, EntryLocationMetrics.layer).pipe(
@@ -16,3 +17,6 @@ export const logs = EntryLog.layer({ directory: "data/logs" })
 
 export const count: Effect.Effect<bigint, RocksDBError.RocksDBError, EntryLocationIndex.EntryLocationIndex> =
   EntryLocationIndex.EntryLocationIndex.use((index) => index.entryCount)
+
+export const ledgers: Effect.Effect<LedgerStorage.LedgerInfo, LedgerStorageError.LedgerStorageError> =
+  LedgerStorage.LedgerStorage.use((storage) => storage.createLedger()).pipe(Effect.provide(LedgerStorage.layerMemory))

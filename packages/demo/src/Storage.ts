@@ -4,7 +4,8 @@
  */
 import { EntryLocationIndex, EntryLocationMetrics } from "@effect-bookie/entry-location-index"
 import { EntryLog } from "@effect-bookie/entry-log"
-import { Lifecycle, PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
+import { Lifecycle } from "@effect-bookie/lifecycle"
+import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

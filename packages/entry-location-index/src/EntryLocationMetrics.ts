@@ -19,7 +19,7 @@
  * `failed`. Of the lookups that memory answers one in 64 is timed and stands for
  * the others; all are counted.
  */
-import { MetricSeries } from "@effect-bookie/rocksdb"
+import { MetricSeries } from "@effect-bookie/lifecycle"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"

@@ -5,7 +5,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch, Layer, ManagedRuntime, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Engine, Lifecycle, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
+import { Lifecycle } from "@effect-bookie/lifecycle"
+import { Engine, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
 import { Probe } from "../../rocksdb/test/support/Probe.ts"
 import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId, Location } from "../src/index.ts"
 import {

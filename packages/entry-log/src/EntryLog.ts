@@ -24,17 +24,22 @@
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Fs from "node:fs/promises"
+import * as Os from "node:os"
+import * as Path from "node:path"
 import type { EntryId } from "./EntryId.ts"
 import * as EntryLogError from "./EntryLogError.ts"
 import { acquire, type OpenDirectory } from "./internal/acquire.ts"
 import * as Arguments from "./internal/arguments.ts"
 import { Scan } from "./internal/Logs.ts"
 import { resolve, type Settings } from "./internal/options.ts"
+import type { Statistics } from "./internal/Statistics.ts"
 import { readEntry } from "./internal/readEntry.ts"
 import type { LedgerId } from "./LedgerId.ts"
 import type { Location } from "./Location.ts"
@@ -114,6 +119,8 @@ export class EntryLog extends Context.Service<
   {
     /** The directory of the logs, absolute. */
     readonly directory: string
+    /** Counts of what has been appended, synced and read, which `EntryLogMetrics` turns into metrics. */
+    readonly statistics: Statistics
     /**
      * Appends an entry and answers where it is. `InvalidArgument` if it is larger than an entry may be. The payload
      * must not change before the append has been acknowledged.
@@ -170,6 +177,46 @@ export const make: (
 export const layer = (options: Options): Layer.Layer<EntryLog, EntryLogError.EntryLogError> =>
   Layer.effect(EntryLog, make(options))
 
+/**
+ * Every option from the environment, or wherever the `ConfigProvider` looks: `ENTRY_LOG_DIRECTORY`,
+ * `ENTRY_LOG_MAX_LOG_SIZE="1 GiB"`, `ENTRY_LOG_MAX_ENTRY_SIZE` and `ENTRY_LOG_READ_ONLY`. All but the directory may be
+ * absent.
+ */
+export const config: Config.Config<Options> = Config.all({
+  directory: Config.NonEmptyString("ENTRY_LOG_DIRECTORY"),
+  maxLogSize: optional(Config.ByteSize("ENTRY_LOG_MAX_LOG_SIZE")),
+  maxEntrySize: optional(Config.ByteSize("ENTRY_LOG_MAX_ENTRY_SIZE")),
+  readOnly: optional(Config.Boolean("ENTRY_LOG_READ_ONLY"))
+})
+
+/** Provides a directory whose options come from Effect's Config: by default all of them, as {@link config} reads them. */
+export const layerConfig = (
+  options: Config.Wrap<Options> = config
+): Layer.Layer<EntryLog, EntryLogError.EntryLogError | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
+
+/** Provides a new directory, which is removed after the entry log has let go of it. For tests. */
+export const layerTemp = (
+  options?: Omit<Options, "directory"> | undefined
+): Layer.Layer<EntryLog, EntryLogError.EntryLogError> =>
+  Layer.effect(
+    EntryLog,
+    Effect.flatMap(temporaryDirectory, (directory) => make({ ...options, directory }))
+  )
+
+/** Where a config is absent, so is the option. */
+function optional<A>(self: Config.Config<A>): Config.Config<A | undefined> {
+  return Config.withDefault(self, undefined)
+}
+
+const temporaryDirectory: Effect.Effect<string, EntryLogError.EntryLogError, Scope.Scope> = Effect.acquireRelease(
+  Effect.tryPromise({
+    try: () => Fs.mkdtemp(Path.join(Os.tmpdir(), "effect-bookie-logs-")),
+    catch: (cause) => EntryLogError.fromSystem(cause, { operation: "open", path: Os.tmpdir() })
+  }),
+  (directory) => Effect.promise(() => Fs.rm(directory, { recursive: true, force: true }))
+)
+
 const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"] => {
   const { appender, descriptors, logs, operations } = opened
   const { directory } = settings
@@ -188,6 +235,7 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
 
   return EntryLog.of({
     directory,
+    statistics: opened.statistics,
     append: (ledgerId, entryId, payload) =>
       Effect.map(append("append", [{ ledgerId, entryId, payload }]), onlyLocation),
     appendAll: (entries) => append("appendAll", entries),

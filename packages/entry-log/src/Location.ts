@@ -3,6 +3,7 @@
  * in the file of the byte after the entry's size field. A branded bigint in
  * 0..2^63-1; every one of them is a location, 0 too.
  */
+import type * as Order_ from "effect/Order"
 import * as Schema from "effect/Schema"
 import * as Id from "./internal/id.ts"
 
@@ -12,11 +13,21 @@ export const Location = Id.IdSchema.pipe(Schema.brand("@effect-bookie/entry-log/
 /** The location of an entry. */
 export type Location = typeof Location.Type
 
-/** The location of a bigint. Throws a `RangeError` outside of 0..2^63-1. */
-export const make = (value: bigint): Location => {
-  if (!is(value)) throw Id.outOfRange("location", value)
-  return value
+/** The location of a bigint or a whole number. Throws a `RangeError` outside of 0..2^63-1, and of a number above 2^53-1. */
+export const make = (value: bigint | number): Location => {
+  const id = Id.fromInput(value)
+  if (!is(id)) throw Id.outOfRange("location", value)
+  return id
 }
+
+/** The location in decimal digits, as it is printed, or `undefined` if the text is none. */
+export const fromString = (text: string): Location | undefined => {
+  const id = Id.fromDigits(text)
+  return id === undefined ? undefined : make(id)
+}
+
+/** From the lowest location to the highest. */
+export const Order: Order_.Order<Location> = Id.order
 
 /** Whether a value is a location. */
 export const is = (value: unknown): value is Location => Id.inRange(value)

@@ -8,10 +8,10 @@ import { EntryId, LedgerId, Location } from "../src/index.ts"
 const largest = 2n ** 63n - 1n
 
 describe.each([
-  ["LedgerId", LedgerId.make, LedgerId.is, Schema.is(LedgerId.LedgerId)],
-  ["EntryId", EntryId.make, EntryId.is, Schema.is(EntryId.EntryId)],
-  ["Location", Location.make, Location.is, Schema.is(Location.Location)]
-] as const)("%s", (_name, make, is, isOfSchema) => {
+  ["LedgerId", LedgerId, Schema.is(LedgerId.LedgerId)],
+  ["EntryId", EntryId, Schema.is(EntryId.EntryId)],
+  ["Location", Location, Schema.is(Location.Location)]
+] as const)("%s", (_name, { Order, fromString, is, make }, isOfSchema) => {
   it("accepts both ends of the range", () => {
     assert.strictEqual<bigint>(make(0n), 0n)
     assert.strictEqual<bigint>(make(largest), largest)
@@ -20,6 +20,27 @@ describe.each([
   it("throws a RangeError outside of the range", () => {
     assert.throws(() => make(-1n), RangeError, "from 0 to 2^63-1, not -1")
     assert.throws(() => make(largest + 1n), RangeError)
+  })
+
+  it("takes whole numbers, and throws a RangeError of those that a number does not hold exactly", () => {
+    assert.strictEqual<bigint>(make(7), 7n)
+    assert.strictEqual<bigint>(make(Number.MAX_SAFE_INTEGER), 2n ** 53n - 1n)
+    for (const value of [-1, 0.5, Number.NaN, Infinity, 2 ** 53]) assert.throws(() => make(value), RangeError)
+    assert.throws(() => make(0.5), "not the number 0.5")
+  })
+
+  it("is read from its decimal digits, and from no other text", () => {
+    assert.strictEqual<bigint | undefined>(fromString(String(largest)), largest)
+    assert.strictEqual<bigint | undefined>(fromString("007"), 7n)
+    for (const text of ["", "-1", "1.5", "1e3", "0x1", " 1", "1n", String(largest + 1n), "9".repeat(30)]) {
+      assert.isUndefined(fromString(text))
+    }
+  })
+
+  it("has an order", () => {
+    const [low, high] = [make(9), make(10)]
+    const compare = Order as (left: bigint, right: bigint) => number
+    assert.deepStrictEqual([compare(low, high), compare(high, low), compare(low, low)], [-1, 1, 0])
   })
 
   it("tells its values from others, as its schema does", () => {

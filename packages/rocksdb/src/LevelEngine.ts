@@ -14,11 +14,15 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type Binding from "rocksdb"
+import { existsSync } from "node:fs"
 import * as Engine from "./Engine.ts"
 import * as Arguments from "./internal/arguments.ts"
 import * as levelBinding from "./internal/levelBinding.ts"
+import { LevelFlush } from "./internal/LevelFlush.ts"
+import * as LevelPath from "./internal/levelPath.ts"
 import { LevelRecovery } from "./internal/LevelRecovery.ts"
 import { LevelWriter, toBuffer } from "./internal/LevelWriter.ts"
+import * as LogRecords from "./internal/logRecords.ts"
 import * as Thrown from "./internal/thrown.ts"
 import { unavailable } from "./internal/unavailable.ts"
 import { WalSync } from "./internal/WalSync.ts"
@@ -64,24 +68,39 @@ const open = (
     }
   }
   return Effect.tryPromise({
-    try: async () => {
-      const level = new binding(options.path)
-      await answer((callback) =>
-        level.open(
-          {
-            createIfMissing: options.createIfMissing,
-            readOnly: options.readOnly,
-            writeBufferSize: options.writeBufferSize,
-            ...(options.blockCacheSize === undefined ? {} : { cacheSize: options.blockCacheSize }),
-            ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
-          },
-          callback
-        )
-      )
-      return new LevelDatabase(level, options.path)
-    },
+    try: () => openBinding(binding, options),
     catch: (cause) => RocksDBError.fromNative(cause, where)
   })
+}
+
+const openBinding = async (binding: typeof Binding, options: Engine.OpenOptions): Promise<Engine.Database> => {
+  // A log file that it cannot read this RocksDB passes over, and then removes: the binding turns paranoid_checks off.
+  if (existsSync(options.path)) await LogRecords.readThrough(options.path)
+  const level = new binding(LevelPath.of(options.path))
+  const open = (callback: (error: Error | null | undefined, value: void) => void) =>
+    level.open(
+      {
+        createIfMissing: options.createIfMissing,
+        readOnly: options.readOnly,
+        writeBufferSize: options.writeBufferSize,
+        ...(options.blockCacheSize === undefined ? {} : { cacheSize: options.blockCacheSize }),
+        ...(options.maxOpenFiles === undefined ? {} : { maxOpenFiles: options.maxOpenFiles })
+      },
+      callback
+    )
+  await answer(open).catch((cause) => {
+    LevelPath.failed(options.path, cause)
+    throw cause
+  })
+  const version = async () => level.getProperty("rocksdb.current-super-version-number") || undefined
+  const wal = new WalSync(options.path, version)
+  try {
+    if (!options.readOnly) await wal.open()
+  } catch (cause) {
+    await answer((callback) => level.close(callback))
+    throw cause
+  }
+  return new LevelDatabase(level, wal, options)
 }
 
 const maxUint32 = 0xffff_ffff
@@ -94,12 +113,15 @@ class LevelDatabase implements Engine.Database {
   readonly #wal: WalSync
   readonly #writer: LevelWriter
   readonly #recovery: LevelRecovery
+  readonly #flush: LevelFlush
 
-  constructor(level: Binding, path: string) {
+  constructor(level: Binding, wal: WalSync, { path, writeBufferSize }: Engine.OpenOptions) {
     this.#level = level
     this.#path = path
-    this.#wal = new WalSync(path)
-    this.#recovery = new LevelRecovery(path, (name) => Number(level.getProperty(`rocksdb.${name}`)))
+    this.#wal = wal
+    const property = (name: string) => Number(level.getProperty(`rocksdb.${name}`))
+    this.#recovery = new LevelRecovery(path, property)
+    this.#flush = new LevelFlush(path, writeBufferSize, property, (operation) => this.#writer.write([operation], false))
     this.#writer = new LevelWriter({
       keys: (range) => keys(level, range),
       prepare: (size) => this.#recovery.prevent(size),
@@ -128,7 +150,7 @@ class LevelDatabase implements Engine.Database {
     const start = toBuffer(lower?.key ?? empty)
     // The binding wants both ends. Those of the live keys would leave out what was removed before and after them.
     const end = toBuffer(upper?.key ?? new Uint8Array(Arguments.maxKeyLength).fill(0xff))
-    await answer((callback) => this.#level.compactRange(start, end, callback))
+    await this.#flush.attend(answer((callback) => this.#level.compactRange(start, end, callback)))
   }
 
   syncWal = (): Promise<void> => this.#wal.sync()

@@ -89,7 +89,14 @@ const openDatabase = async (RocksDB: typeof Binding, options: Engine.OpenOptions
   })
   await binding.ready()
   const version = async () => (await binding.getProperty("rocksdb.current-super-version-number")) ?? undefined
-  return new NativeDatabase(binding, new WalSync(options.path, version), options)
+  const wal = new WalSync(options.path, version)
+  try {
+    if (!options.readOnly) await wal.open()
+  } catch (cause) {
+    await binding.close()
+    throw cause
+  }
+  return new NativeDatabase(binding, wal, options)
 }
 
 class NativeDatabase implements Engine.Database {

@@ -18,7 +18,7 @@ import * as Arguments from "./internal/arguments.ts"
 import { describe } from "./internal/describe.ts"
 import * as Durations from "./internal/durations.ts"
 import { Refusal, take } from "./internal/refusal.ts"
-import * as MetricSeries from "./MetricSeries.ts"
+import * as MetricSeries from "@effect-bookie/lifecycle/MetricSeries"
 import { RocksDB } from "./RocksDB.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
@@ -114,6 +114,7 @@ const settingsOf = (property: string, options: Options = {}, sampleInterval: Dur
   Arguments.record(options, "options")
   const { description = `RocksDB property ${property}`, interval, name = metricName(property) } = options
   if (typeof name !== "string" || name === "") throw new Refusal(`name must be a text, not ${describe(name)}`)
+  if (typeof description !== "string") throw new Refusal(`description must be a text, not ${describe(description)}`)
   return {
     name,
     description,

@@ -14,7 +14,8 @@
  * `write(list)` was called is checked and written as it is then, each time that
  * the effect runs. Lists, options and the bounds of ranges are copied there.
  * Keys and values are not: their bytes must stay as they are, neither be changed
- * nor transferred nor resized, until the operation has answered.
+ * nor transferred, until the operation has answered. Native code reads them where
+ * they are, and one that loses them to another thread can end the process.
  */
 import type * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
@@ -177,11 +178,12 @@ export const layerConfig = (
   options: Config.Wrap<Options> = config
 ): Layer.Layer<RocksDB, RocksDBError.RocksDBError | Config.ConfigError> =>
   Layer.unwrap(
-    Effect.suspend((): Effect.Effect<ReturnType<typeof layer>, RocksDBError.RocksDBError | Config.ConfigError> => {
-      if (isWrapped(options)) return Effect.map(Config.unwrap(options), layer)
-      const problem = `the options must be a Config, or an object of Configs such as { path: Config.String("DATA") }`
-      return Effect.fail(RocksDBError.invalidArgument(problem, { operation: "open", path: "" }))
-    })
+    Refusal.taken({ operation: "open", path: "" }, () => {
+      if (isWrapped(options)) return Config.unwrap(options)
+      throw new Refusal.Refusal(
+        `the options must be a Config, or an object of Configs such as { path: Config.String("DATA") }`
+      )
+    }).pipe(Effect.flatMap((config) => Effect.map(config, layer)))
   )
 
 /**
@@ -196,7 +198,13 @@ export const layerTemp = (
 export const layerTempWithoutEngine = (
   options?: Omit<Options, "path"> | undefined
 ): Layer.Layer<RocksDB, RocksDBError.RocksDBError, Engine.Engine> =>
-  Layer.effect(RocksDB, Effect.map(acquireTemporary(options), service))
+  Layer.effect(
+    RocksDB,
+    Refusal.taken({ operation: "open", path: "a new directory" }, () => {
+      Arguments.record(options, "options")
+      return { ...options }
+    }).pipe(Effect.flatMap((taken) => Effect.map(acquireTemporary(taken), service)))
+  )
 
 /** Whether all of it comes from Configs, as plain JavaScript may not know; Effect does not stop at what is none. */
 function isWrapped(options: unknown): boolean {
@@ -224,15 +232,15 @@ const service = (database: OpenDatabase): RocksDB["Service"] => {
     take: () => ReadonlyArray<Engine.Operation>,
     options: WriteOptions | undefined
   ): Effect.Effect<void, RocksDBError.RocksDBError> =>
-    run(
-      operation,
-      () => ({ batch: take(), durability: Arguments.durability(options, database.durability) }),
-      ({ batch, durability }) => {
-        if (readOnly) throw readOnlyError(operation, path)
-        const effective = Interval.withoutEmptyRanges(batch)
-        return effective.length === 0 ? Promise.resolve() : native.write(effective, durability === "sync")
-      }
-    )
+    operations.runInterruptible(operation, (interruption) => {
+      const { batch, durability } = Refusal.take({ operation, path }, () => ({
+        batch: take(),
+        durability: Arguments.durability(options, database.durability)
+      }))
+      if (readOnly) throw readOnlyError(operation, path)
+      const effective = Interval.withoutEmptyRanges(batch)
+      return effective.length === 0 ? Promise.resolve() : native.write(effective, durability === "sync", interruption)
+    })
 
   const edge = (operation: string, range: Range | undefined, reverse: boolean) =>
     run(
@@ -297,15 +305,10 @@ const stream = (
   range: Range | undefined,
   options: StreamOptions | undefined
 ): Stream.Stream<Engine.Entry, RocksDBError.RocksDBError> => {
-  const where = { operation: "stream", path }
-  const take = Effect.try({
-    try: () =>
-      Refusal.take(where, () => ({
-        interval: Interval.fromRange(Arguments.range(range)),
-        options: Arguments.streamOptions(options)
-      })),
-    catch: (cause) => RocksDBError.fromNative(cause, where)
-  })
+  const take = Refusal.taken({ operation: "stream", path }, () => ({
+    interval: Interval.fromRange(Arguments.range(range)),
+    options: Arguments.streamOptions(options)
+  }))
   return Stream.unwrap(
     Effect.gen(function* () {
       if (operations.closed) return Stream.fail(operations.closedError("stream"))

@@ -8,6 +8,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as FailedSync from "./internal/failedSync.ts"
 import * as SystemError from "./internal/systemError.ts"
 import * as Thrown from "./internal/thrown.ts"
 
@@ -156,7 +157,7 @@ export const fromNative = (cause: unknown, { operation, path }: Where): RocksDBE
   // The directory's name is the user's choice, and says nothing about the failure.
   const text = native.text.replaceAll(path, "")
   const code = SystemError.codeOf(native.cause, text)
-  const { make, advice } = ruleOf({ text, code, status: native.code })
+  const { make, advice } = FailedSync.is(native.cause, text) ? failedSync : ruleOf({ text, code, status: native.code })
   const message = `${operation} at ${path}: ${native.text || "failed without a message"}. ${advice}`
   return new RocksDBError({ reason: make({ operation, path, message, cause }, code) })
 }
@@ -199,6 +200,13 @@ const describe = (cause: unknown): { readonly cause: unknown; readonly text: str
 const textMatches = (pattern: RegExp) => (native: Native) => pattern.test(native.text)
 
 const ioError: Verdict["make"] = (fields, code) => new IOError({ ...fields, code })
+
+const failedSync: Verdict = {
+  make: ioError,
+  advice:
+    "Whether what was written since the last sync is on disk cannot be told any more: see what the kernel's log says " +
+    "of the device, then open the database anew."
+}
 
 /** What a text says more of than the code of the operating system in it. */
 const beforeTheCode: ReadonlyArray<Rule> = [

@@ -4,8 +4,6 @@
 export * as DirectoryLock from "./DirectoryLock.ts"
 export * as Engine from "./Engine.ts"
 export * as LevelEngine from "./LevelEngine.ts"
-export * as Lifecycle from "./Lifecycle.ts"
-export * as MetricSeries from "./MetricSeries.ts"
 export * as NativeEngine from "./NativeEngine.ts"
 export * as PropertyGauge from "./PropertyGauge.ts"
 export * as RocksDB from "./RocksDB.ts"

@@ -4,7 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Metric, Schema, Scope } from "effect"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
-import { MetricSeries, PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
+import { MetricSeries } from "@effect-bookie/lifecycle"
+import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 import { bytes } from "./support/bytes.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 

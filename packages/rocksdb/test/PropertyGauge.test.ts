@@ -133,7 +133,11 @@ describe("PropertyGauge", () => {
     ["the options must be an object", "rocksdb.num-snapshots", null],
     ["the options must be an object", "rocksdb.num-snapshots", "10 seconds"],
     ["name must be a text", "rocksdb.num-snapshots", { name: "" }],
-    ["name must be a text", "rocksdb.num-snapshots", { name: 5 }]
+    ["name must be a text", "rocksdb.num-snapshots", { name: 5 }],
+    // A scrape would fail at it, of every other metric too.
+    ["description must be a text", "rocksdb.num-snapshots", { description: 5 }],
+    ["description must be a text", "rocksdb.num-snapshots", { description: null }],
+    ["the level at the end", "rocksdb.num-files-at-level4294967295", undefined]
   ])("%s, or it is an error at build", ([message, property, options]) =>
     Effect.gen(function* () {
       assert.include(yield* dies(PropertyGauge.layer(untyped(property), untyped(options))), message)

@@ -133,7 +133,11 @@ const misuses: ReadonlyArray<
       database.compact(range),
       Stream.runDrain(database.stream(range))
     ],
-    { ...noOptions, "bounds that cannot be read": throwing("gt") }
+    {
+      ...noOptions,
+      "bounds that cannot be read": throwing("gt"),
+      "bounds that throw what cannot be read": throwing("gt", revoked())
+    }
   ],
   [
     "the options of a write",
@@ -142,7 +146,12 @@ const misuses: ReadonlyArray<
       database.remove(bytes("a"), options),
       database.write([put("b=2")], options)
     ],
-    { ...noOptions, "no durability": { durability: null }, "a durability that cannot be read": throwing("durability") }
+    {
+      ...noOptions,
+      "no durability": { durability: null },
+      "a durability that cannot be read": throwing("durability"),
+      "a durability that throws what cannot be read": throwing("durability", revoked())
+    }
   ],
   [
     "the options of a stream",
@@ -155,7 +164,8 @@ const misuses: ReadonlyArray<
       "a limit that is a bigint": { limit: 5n },
       "a direction in words": { reverse: "true" },
       "no keysOnly": { keysOnly: null },
-      "a limit that cannot be read": throwing("limit")
+      "a limit that cannot be read": throwing("limit"),
+      "a limit that throws what cannot be read": throwing("limit", throwing("_tag"))
     }
   ],
   ["the keys", (database, keys) => [database.getMany(keys)], noList],
@@ -170,6 +180,7 @@ const misuses: ReadonlyArray<
       "an operation that is not known": [{ type: "merge", key: bytes("a"), value: bytes("2") }],
       "an operation whose type is an object": [{ type: new String("remove"), key: bytes("a") }],
       "an operation that cannot be read": [throwing("type")],
+      "an operation that throws what cannot be read": [throwing("type", revoked())],
       "a value that cannot be read": [Object.assign(throwing("value"), { type: "put", key: bytes("a") })]
     }
   ],
@@ -181,6 +192,10 @@ const misuses: ReadonlyArray<
       null: null,
       "a symbol": Symbol("name"),
       "a text with a NUL": "rocksdb.stats\0",
+      // RocksDB makes an int of it that is below 0, and reads what is there.
+      "a level above 2^31-1": "rocksdb.num-files-at-level2147483648",
+      "a level above 2^32-1": "rocksdb.num-files-at-level4294967295",
+      "a level of many digits": `rocksdb.num-files-at-level${"9".repeat(400)}`,
       "a revoked proxy": revoked()
     }
   ]
@@ -437,6 +452,25 @@ const memory = (it: It) => {
 }
 
 const otherMemory = (it: It) => {
+  it.effect("that is resized while the operation is under way is what it was when it began", () =>
+    Effect.gen(function* () {
+      const database = yield* open
+      const buffer = new ArrayBuffer(4, { maxByteLength: 8 })
+      const key = new Uint8Array(buffer, 0, 1)
+      const value = new Uint8Array(buffer, 1)
+      new Uint8Array(buffer).set(bytes("b234"))
+      const writing = yield* started(database.put(key, value))
+      buffer.resize(0)
+      yield* Fiber.join(writing)
+      buffer.resize(1)
+      key.set(bytes("b"))
+      const reading = yield* started(database.getMany([key]))
+      buffer.resize(0)
+      assert.deepStrictEqual((yield* Fiber.join(reading)).map(text), ["234"])
+      assert.deepStrictEqual(yield* entriesOf(database), ["a=1", "b=234"])
+    })
+  )
+
   it.effect("that is shared between threads is stored as it is when it is written", () =>
     Effect.gen(function* () {
       const database = yield* open
@@ -493,9 +527,12 @@ function holed(): ReadonlyArray<unknown> {
   return list
 }
 
-/** An object with a property that throws when it is read. */
-function throwing(property: PropertyKey): object {
-  return Object.defineProperty({}, property, { get: fail, enumerable: true })
+/** An object with a property that throws something when it is read. */
+function throwing(property: PropertyKey, cause: unknown = new Error("not for you")): object {
+  const get = () => {
+    throw cause
+  }
+  return Object.defineProperty({}, property, { get, enumerable: true })
 }
 
 function fail(): never {

@@ -192,7 +192,8 @@ describe("the options of a database", () => {
     ["null", null],
     ["a path alone", "data"],
     ["a list", ["data"]],
-    ["a path that cannot be read", Object.defineProperty({}, "path", { get: fail })],
+    ["a path that cannot be read", throwing("path")],
+    ["a path that throws what cannot be read", throwing("path", revoked())],
     ["a revoked proxy", revoked()]
   ])("cannot be %s", ([, options]) =>
     Effect.gen(function* () {
@@ -201,6 +202,33 @@ describe("the options of a database", () => {
       assert.match(reason.message, /the options must be an object|cannot be read|path must be/)
       const layer = RocksDB.layer(untyped(options))
       assert.strictEqual((yield* reasonOf(Effect.scoped(Layer.build(layer))))._tag, "InvalidArgument")
+    })
+  )
+
+  it.effect.each<readonly [string, unknown]>([
+    ["null", null],
+    ["a path", "data"],
+    ["an option that cannot be read", throwing("readOnly")],
+    ["an option that throws what cannot be read", throwing("readOnly", revoked())],
+    ["a revoked proxy", revoked()]
+  ])("of layerTemp cannot be %s", ([, options]) =>
+    Effect.gen(function* () {
+      const reason = yield* reasonOf(Effect.scoped(Layer.build(RocksDB.layerTemp(untyped(options)))))
+      assert.strictEqual(reason._tag, "InvalidArgument")
+      assert.match(reason.message, /the options must be an object|cannot be read/)
+    })
+  )
+
+  it.effect.each<readonly [string, unknown]>([
+    ["a long text", "x".repeat(100_000)],
+    ["a bigint of many digits", 2n ** 100_000n],
+    ["a symbol with a long name", Symbol("x".repeat(100_000))],
+    ["an object with a long name", { [Symbol.toStringTag]: "x".repeat(100_000) }]
+  ])("are refused in few words where one is %s", ([, value]) =>
+    Effect.gen(function* () {
+      const reason = yield* reasonOf(open({ path: "data", writeBufferSize: untyped(value) }))
+      assert.include(reason.message, "writeBufferSize must be a size")
+      assert.isBelow(reason.message.length, 200)
     })
   )
 
@@ -225,6 +253,19 @@ describe("the options of a database", () => {
       const exit = yield* Effect.exit(Effect.scoped(Layer.build(RocksDB.layerConfig(untyped(options)))))
       assert.isTrue(Exit.isFailure(exit))
       assert.include(String(exit), "the options must be a Config, or an object of Configs")
+    })
+  )
+
+  it.effect.each<readonly [string, unknown]>([
+    ["an option that cannot be read", throwing("path")],
+    ["an option that throws what cannot be read", throwing("path", revoked())],
+    ["a revoked proxy", revoked()],
+    ["an object that is one of its own options", cyclic()]
+  ])("of layerConfig cannot be %s", ([, options]) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(RocksDB.layerConfig(untyped(options)))))
+      assert.strictEqual(error._tag === "RocksDBError" ? error.reason._tag : error._tag, "InvalidArgument")
+      assert.include(error.message, "cannot be read")
     })
   )
 
@@ -255,6 +296,16 @@ function revoked(): object {
   return proxy
 }
 
-function fail(): never {
-  throw new Error("not for you")
+/** An object with an option that throws something when it is read. */
+function throwing(option: string, cause: unknown = new Error("not for you")): object {
+  const get = () => {
+    throw cause
+  }
+  return Object.defineProperty({}, option, { get, enumerable: true })
+}
+
+function cyclic(): object {
+  const options: Record<string, unknown> = { path: Config.succeed("data") }
+  options.inner = options
+  return options
 }

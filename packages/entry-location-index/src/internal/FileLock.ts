@@ -46,14 +46,14 @@ const load = (): Native => {
  * Locks a file, which is created if it is missing, or answers `undefined` if it is locked. Rejects with ENOENT if its
  * directory is missing, or if the file was removed meanwhile.
  */
-export const take = async (path: string): Promise<FileLock | undefined> => {
-  const file = await Fs.open(path, "a+")
+export const take = async (path: string, flags: string | number = "a+"): Promise<FileLock | undefined> => {
+  const file = await Fs.open(path, flags)
   try {
     if (!native.tryLock(file.fd)) {
       await file.close()
       return undefined
     }
-    const [ours, there] = await Promise.all([file.stat(), Fs.stat(path)])
+    const [ours, there] = await Promise.all([file.stat(), Fs.lstat(path)])
     if (ours.ino !== there.ino) throw Object.assign(new Error(`${path} was replaced`), { code: "ENOENT" })
   } catch (cause) {
     await file.close()

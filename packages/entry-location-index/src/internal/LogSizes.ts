@@ -3,8 +3,7 @@
  */
 import { EntryLogError, Location } from "@effect-bookie/entry-log"
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs/promises"
-import * as Path from "node:path"
+import * as LogFiles from "./logFiles.ts"
 
 /** The sizes of logs, by their ids. */
 export class LogSizes {
@@ -13,16 +12,19 @@ export class LogSizes {
   /** How many bytes all logs have. */
   readonly total: number
 
-  private constructor(sizes: ReadonlyArray<{ readonly id: number; readonly size: number }>) {
+  private constructor(logs: ReadonlyArray<LogFiles.LogFile>) {
     let total = 0
-    this.#logs = sizes
-      .toSorted((left, right) => left.id - right.id)
-      .map(({ id, size }) => {
-        const before = total
-        total += size
-        return { id, before }
-      })
+    this.#logs = logs.map(({ id, size }) => {
+      const before = total
+      total += size
+      return { id, before }
+    })
     this.total = total
+  }
+
+  /** The ids of the logs, ascending. */
+  get ids(): ReadonlyArray<number> {
+    return this.#logs.map(({ id }) => id)
   }
 
   /** How many logs there are. */
@@ -40,20 +42,8 @@ export class LogSizes {
   /** Reads the sizes of the logs in a directory. */
   static read(directory: string): Effect.Effect<LogSizes, EntryLogError.EntryLogError> {
     return Effect.tryPromise({
-      try: async () => {
-        const names = (await Fs.readdir(directory)).filter((name) => logName.test(name))
-        return new LogSizes(
-          await Promise.all(
-            names.map(async (name) => ({
-              id: Number.parseInt(name, 16),
-              size: (await Fs.stat(Path.join(directory, name))).size
-            }))
-          )
-        )
-      },
+      try: async () => new LogSizes(await LogFiles.list(directory)),
       catch: (cause) => EntryLogError.fromSystem(cause, { operation: "rebuild", path: directory })
     })
   }
 }
-
-const logName = /^[0-9a-f]+\.log$/

@@ -8,16 +8,14 @@
 import { EntryLogError } from "@effect-bookie/entry-log"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs/promises"
-import * as Path from "node:path"
+import * as LogFiles from "./logFiles.ts"
 import { syncDirectory } from "./syncDirectory.ts"
 
 /** Succeeds when what the logs hold now is on disk. */
 export const sync = (directory: string): Effect.Effect<void, EntryLogError.EntryLogError> =>
   Effect.tryPromise({
     try: async () => {
-      for (const name of await Fs.readdir(directory)) {
-        if (name.endsWith(".log")) await syncFile(Path.join(directory, name))
-      }
+      for (const { path } of await LogFiles.list(directory)) await syncFile(path)
       await syncDirectory(directory)
     },
     catch: (cause) => EntryLogError.fromSystem(cause, { operation: "rebuild", path: directory })

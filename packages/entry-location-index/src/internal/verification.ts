@@ -14,6 +14,7 @@ import * as Errors from "./errors.ts"
 import * as Keys from "./keys.ts"
 import { entryIn } from "./pages.ts"
 import * as Records from "./records.ts"
+import type * as Words from "./words.ts"
 
 /** What an index holds. */
 export interface Totals {
@@ -21,41 +22,60 @@ export interface Totals {
   readonly ledgers: number
 }
 
-/** Checks the index of a database, and counts what it holds. */
-export const verify: (database: RocksDB.RocksDB["Service"]) => Effect.Effect<Totals, RocksDBError.RocksDBError> =
-  Effect.fnUntraced(function* (database: RocksDB.RocksDB["Service"]) {
-    const corruption = (problem: string) =>
-      Effect.fail(Errors.corruption(problem, { operation: "verify", path: database.path }))
-    const walk = new Walk()
-    const compare = (ledgers: ReadonlyArray<Seen>) =>
-      Effect.flatMap(database.getMany(ledgers.map(({ ledgerId }) => Keys.ledger(ledgerId))), (records) => {
-        const wrong = ledgers.find((seen, at) => !agrees(records[at], seen))
-        return wrong === undefined
-          ? Effect.void
-          : corruption(`the record of ledger ${wrong.ledgerId} does not say what its pages hold`)
-      })
+/** A page that was found. */
+export interface FoundPage {
+  readonly ledgerId: LedgerId
+  readonly number: Words.MapKey
+  readonly page: LocationPage.LocationPage
+}
 
-    yield* Stream.runForEachArray(database.stream(Keys.allPages), (records) => {
-      for (const record of records) {
-        const problem = walk.visit(record)
-        if (problem !== undefined) return corruption(problem)
-      }
-      return walk.complete >= ledgersPerRead ? compare(walk.takeComplete()) : Effect.void
+/** Is told of pages, in their order. */
+export interface Look {
+  (pages: ReadonlyArray<FoundPage>): Effect.Effect<void, RocksDBError.RocksDBError>
+}
+
+/** Checks the index of a database, and counts what it holds. `look` is told of every page. */
+export const verify: (
+  database: RocksDB.RocksDB["Service"],
+  look?: Look
+) => Effect.Effect<Totals, RocksDBError.RocksDBError> = Effect.fnUntraced(function* (
+  database: RocksDB.RocksDB["Service"],
+  look: Look = () => Effect.void
+) {
+  const corruption = (problem: string) =>
+    Effect.fail(Errors.corruption(problem, { operation: "verify", path: database.path }))
+  const walk = new Walk()
+  const compare = (ledgers: ReadonlyArray<Seen>) =>
+    Effect.flatMap(database.getMany(ledgers.map(({ ledgerId }) => Keys.ledger(ledgerId))), (records) => {
+      const wrong = ledgers.find((seen, at) => !agrees(records[at], seen))
+      return wrong === undefined
+        ? Effect.void
+        : corruption(`the record of ledger ${wrong.ledgerId} does not say what its pages hold`)
     })
-    yield* compare(walk.takeAll())
 
-    const records = yield* Stream.runCount(database.stream(Keys.allLedgers, { keysOnly: true }))
-    if (records !== walk.ledgers)
-      return yield* corruption(`${records} ledgers have a record, and ${walk.ledgers} have pages`)
-    const metadata = yield* database.get(Keys.metadata)
-    const counted = metadata === undefined ? undefined : Records.decodeMetadata(metadata)
-    const entries = counted === undefined ? 0 : counted._tag === "Metadata" ? counted.entries : undefined
-    if (entries !== walk.entries)
-      return yield* corruption(`${walk.entries} entries are there, but another number counted`)
-    if ((yield* database.first(Keys.journalFrom(0))) !== undefined)
-      return yield* corruption("the journal has what no page holds")
-    return { entries: walk.entries, ledgers: walk.ledgers }
+  yield* Stream.runForEachArray(database.stream(Keys.allPages), (records) => {
+    const pages: Array<FoundPage> = []
+    for (const record of records) {
+      const found = walk.visit(record)
+      if (typeof found === "string") return corruption(found)
+      pages.push(found)
+    }
+    return Effect.andThen(look(pages), walk.complete >= ledgersPerRead ? compare(walk.takeComplete()) : Effect.void)
   })
+  yield* compare(walk.takeAll())
+
+  const records = yield* Stream.runCount(database.stream(Keys.allLedgers, { keysOnly: true }))
+  if (records !== walk.ledgers)
+    return yield* corruption(`${records} ledgers have a record, and ${walk.ledgers} have pages`)
+  const metadata = yield* database.get(Keys.metadata)
+  const counted = metadata === undefined ? undefined : Records.decodeMetadata(metadata)
+  const entries = counted === undefined ? 0 : counted._tag === "Metadata" ? counted.entries : undefined
+  if (entries !== walk.entries)
+    return yield* corruption(`${walk.entries} entries are there, but another number counted`)
+  if ((yield* database.first(Keys.journalFrom(0))) !== undefined)
+    return yield* corruption("the journal has what no page holds")
+  return { entries: walk.entries, ledgers: walk.ledgers }
+})
 
 const ledgersPerRead = 1024
 
@@ -78,7 +98,7 @@ class Walk {
   }
 
   /** Adds a page, or says what is wrong with it. */
-  visit({ key, value }: RocksDB.Entry): string | undefined {
+  visit({ key, value }: RocksDB.Entry): FoundPage | string {
     const ledgerId = Keys.pageLedgerIdIn(key)
     const number = Keys.pageNumberIn(key)
     if (ledgerId === undefined || number === undefined) return "the key of a page is malformed"
@@ -95,7 +115,7 @@ class Walk {
       this.ledgers += 1
       this.#seen.push({ ledgerId, entries: count, lastEntry })
     }
-    return undefined
+    return { ledgerId, number, page: page.success }
   }
 
   /** Takes the ledgers that have been seen to their end. */

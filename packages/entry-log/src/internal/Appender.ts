@@ -24,11 +24,13 @@ import * as Format from "./format.ts"
 import type { Lock } from "./lock.ts"
 import { OpenLog } from "./OpenLog.ts"
 import type { Settings } from "./options.ts"
+import type { Counts } from "./Statistics.ts"
 
 /** Appends to the logs of one directory. */
 export class Appender {
   readonly #settings: Settings
   readonly #lock: Lock
+  readonly #statistics: Counts
   readonly #buffer = Buffer.allocUnsafe(bufferSize)
   #nextLogId: number
   #log: OpenLog | undefined
@@ -37,9 +39,10 @@ export class Appender {
   #working = false
   #failure: EntryLogError.EntryLogError | undefined
 
-  constructor(settings: Settings, lock: Lock, nextLogId: number) {
+  constructor(settings: Settings, lock: Lock, nextLogId: number, statistics: Counts) {
     this.#settings = settings
     this.#lock = lock
+    this.#statistics = statistics
     this.#nextLogId = nextLogId
     this.#encoded = encodedInto(this.#buffer)
   }
@@ -135,6 +138,8 @@ export class Appender {
       if (log !== undefined && length > 0) {
         await this.#change(log, log.append(bytes.subarray(0, length)))
         countLedgers(log.ledgers, ledgerIds, view)
+        this.#statistics.appendedEntries += ledgerIds.length
+        this.#statistics.appendedBytes += length
       }
       for (const call of calls) call.resolve(call.locations)
     } catch (cause) {
@@ -171,6 +176,7 @@ export class Appender {
         this.#nextLogId += 1
         if (log === undefined) continue
         this.#log = log
+        this.#statistics.createdLogs += 1
         await this.#onDisk(syncNames())
         return log
       }
@@ -191,9 +197,13 @@ export class Appender {
 
   /** Waits for a sync, and remembers its failure for good. */
   async #onDisk(sync: Promise<void>): Promise<void> {
+    const begin = performance.now()
     try {
       await sync
+      this.#statistics.syncs += 1
+      this.#statistics.syncSeconds += (performance.now() - begin) / 1000
     } catch (cause) {
+      this.#statistics.failedSyncs += 1
       this.#failure ??= EntryLogError.failedSync(cause, this.#settings.directory)
       throw this.#failure
     }

@@ -4,8 +4,10 @@
  * Released first: the operations (refuse, wait). Then the log that is being
  * written (sync, close), the descriptors for reading, and last the lock. Each
  * step follows the one before it, whatever became of that; one that fails is
- * logged and makes the exit a failure.
+ * logged and makes the exit a failure. `Lifecycle` is told of the resource
+ * `entry-log` once all of it is open, and once all of it is closed.
  */
+import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -17,12 +19,14 @@ import * as Lock from "./lock.ts"
 import { Logs } from "./Logs.ts"
 import { Operations } from "./Operations.ts"
 import type { Settings } from "./options.ts"
+import { Counts, type Statistics } from "./Statistics.ts"
 
 /** A directory that is open, and the gate in front of it. */
 export interface OpenDirectory {
   readonly operations: Operations
   readonly descriptors: Descriptors
   readonly logs: Logs
+  readonly statistics: Statistics
   /** `undefined` if it was opened read-only. */
   readonly appender: Appender | undefined
 }
@@ -42,6 +46,8 @@ export const acquire: (settings: Settings) => Effect.Effect<OpenDirectory, Entry
 
 const open = Effect.fnUntraced(function* (settings: Settings) {
   const { directory, readOnly } = settings
+  let isOpen = false
+  yield* Effect.addFinalizer(() => (isOpen ? Lifecycle.released("entry-log") : Effect.void))
   yield* attempt(directory, () => (readOnly ? Directory.find(directory) : Directory.create(directory)))
   const lock = readOnly
     ? undefined
@@ -59,13 +65,14 @@ const open = Effect.fnUntraced(function* (settings: Settings) {
     Effect.sync(() => new Descriptors(directory)),
     (descriptors) => step("close", directory, () => descriptors.close())
   )
+  const statistics = new Counts()
   const appender =
     lock === undefined
       ? undefined
       : yield* Effect.acquireRelease(
           Effect.map(
             attempt(directory, () => Directory.nextLogId(directory, listing)),
-            (nextLogId) => new Appender(settings, lock, nextLogId)
+            (nextLogId) => new Appender(settings, lock, nextLogId, statistics)
           ),
           (appender) =>
             Effect.ensuring(
@@ -80,7 +87,9 @@ const open = Effect.fnUntraced(function* (settings: Settings) {
       return Effect.promise(() => operations.idle())
     }
   )
-  return { operations, descriptors, appender, logs: new Logs(settings, descriptors, appender) }
+  isOpen = true
+  yield* Lifecycle.acquired("entry-log")
+  return { operations, descriptors, appender, logs: new Logs(settings, descriptors, appender), statistics }
 })
 
 /** A step of the open, which is not abandoned. */

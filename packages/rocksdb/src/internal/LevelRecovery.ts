@@ -9,6 +9,7 @@
  * is then only left to begin where something else fills the disk meanwhile.
  */
 import * as Room from "./room.ts"
+import * as SystemError from "./systemError.ts"
 import * as Thrown from "./thrown.ts"
 
 /** The recoveries of one database. */
@@ -50,6 +51,9 @@ export class LevelRecovery {
   }
 
   #hasWork(failure: unknown): boolean {
+    // RocksDB gives up for anything but a full disk.
+    const code = SystemError.codeOf(failure)
+    if (code !== undefined && code !== "ENOSPC" && code !== "EDQUOT") return false
     if (this.#property("num-immutable-mem-table") > 0) return true
     // After a failed write to a MANIFEST, until the recovery.
     if (this.#property("is-file-deletions-enabled") === 0) return true

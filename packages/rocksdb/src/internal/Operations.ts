@@ -12,6 +12,11 @@ import * as Effect from "effect/Effect"
 import type { Cursor, Entry } from "../Engine.ts"
 import * as RocksDBError from "../RocksDBError.ts"
 
+/** Whether the fiber that asked for a call has been interrupted since. */
+export interface Interruption {
+  readonly happened: boolean
+}
+
 /** The operations on one open database. */
 export class Operations {
   readonly path: string
@@ -51,6 +56,20 @@ export class Operations {
           this.#settle(operation)
           resume(Effect.fail(RocksDBError.fromNative(cause, { operation, path: this.path })))
         }
+      )
+    })
+  }
+
+  /** The same for a call that may still be given up where its fiber has been interrupted. */
+  runInterruptible<A>(
+    operation: string,
+    call: (interruption: Interruption) => Promise<A>
+  ): Effect.Effect<A, RocksDBError.RocksDBError> {
+    return Effect.suspend(() => {
+      const interruption = { happened: false }
+      return Effect.onInterrupt(
+        this.run(operation, () => call(interruption)),
+        () => Effect.sync(() => (interruption.happened = true))
       )
     })
   }

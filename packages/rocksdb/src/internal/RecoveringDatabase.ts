@@ -1,89 +1,125 @@
 /**
- * An engine's database that takes writes again after the disk was full.
+ * An engine's database that works again once what it failed for is over: a full
+ * disk, too many open files, a device that did not read or write.
  *
- * RocksDB answers every write with the same error once one has found no space,
- * until it resumes by itself, which it does not on a small device; and neither
- * binding has its `DB::Resume`. So a write that is refused looks whether there
- * is room by now, for itself and for what follows, and if so opens the directory
- * anew and tries once more. Also the first one: RocksDB may have found the disk
- * full long before, in the background.
+ * RocksDB goes on refusing writes until its directory is opened anew (see
+ * `reopening.ts`). So a write or a compaction that is refused looks whether
+ * that could succeed by now, does so, and tries once more. Also the first one:
+ * RocksDB may have failed long before, in the background.
  *
- * - Where there is no room writes fail at once, also those that RocksDB would
- *   hold back until there is some (see `WriteStall.ts`); reads and cursors go on.
- * - While the directory is opened anew, operations wait; a cursor that was open
- *   fails, because the snapshot that it read is gone.
- * - Where that fails, the directory is opened for reading, and the next write
- *   tries once more. Where that fails too, the next operation does.
+ * - Where it could not, they fail at once, also those that RocksDB would hold
+ *   back until it could (see `WriteStall.ts`); reads and cursors go on.
+ * - What changes the database waits from then on, and what does so already is
+ *   waited for, a compaction for example. Reads and cursors go on meanwhile.
+ *   They wait for the short time alone in which there is no native database; a
+ *   cursor that was open fails then, because the snapshot that it read is gone.
+ * - Where the open fails, the directory is opened for reading, and the next
+ *   write tries once more. Where that fails too, the next operation does.
+ * - After a failed sync of the write-ahead log the directory is not opened anew:
+ *   only the user can decide to go on with what the log holds then.
  */
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs/promises"
-import * as Path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import type * as Engine from "../Engine.ts"
 import * as RocksDBError from "../RocksDBError.ts"
+import * as FailedSync from "./failedSync.ts"
+import { InFlight } from "./InFlight.ts"
+import type { Interruption } from "./Operations.ts"
+import * as Reopening from "./reopening.ts"
 import * as Room from "./room.ts"
 import { WriteStall } from "./WriteStall.ts"
 
-/** Opens a database with an engine. */
+/** A database whose writes can be given up while they wait for their turn. */
+export interface Database extends Engine.Database {
+  readonly write: (
+    operations: ReadonlyArray<Engine.Operation>,
+    sync: boolean,
+    interruption?: Interruption | undefined
+  ) => Promise<void>
+}
+
+/** Opens a database with an engine. `check` rejects if the directory must not be opened anew. */
 export const open = (
   engine: Engine.Engine["Service"],
-  options: Engine.OpenOptions
-): Effect.Effect<Engine.Database, RocksDBError.RocksDBError> =>
+  options: Engine.OpenOptions,
+  check: () => Promise<void>
+): Effect.Effect<Database, RocksDBError.RocksDBError> =>
   Effect.contextWith((context) => {
     const runPromise = Effect.runPromiseWith(context)
     const reopen = (readOnly: boolean) => runPromise(engine.open({ ...options, readOnly }))
-    return Effect.map(engine.open(options), (native) => new RecoveringDatabase(options, native, reopen))
+    return Effect.map(engine.open(options), (native) => new RecoveringDatabase(options, native, check, reopen))
   })
 
-class RecoveringDatabase implements Engine.Database {
+class RecoveringDatabase implements Database {
   readonly #path: string
+  readonly #check: () => Promise<void>
   readonly #open: (readOnly: boolean) => Promise<Engine.Database>
   readonly #stall: WriteStall
   readonly #cursors = new Set<RecoveringCursor>()
-  /** Absent only where not even an open for reading has succeeded. */
+  /** Absent while the directory is opened anew, and where not even an open for reading has succeeded. */
   #native: Engine.Database | undefined
-  /** What found the disk full, until writes work again. */
-  #full: unknown
-  #inFlight = 0
-  #idle: (() => void) | undefined
+  /** What RocksDB has failed for, until a write has succeeded. */
+  #trouble: unknown
+  /** A sync of the write-ahead log that has failed. */
+  #failedSync: unknown
+  readonly #changes = new InFlight()
+  readonly #reads = new InFlight()
+  /** Under way from when changes wait. */
   #recovering: Promise<void> | undefined
+  /** Under way while reads wait, too. */
+  #reopening: Promise<void> | undefined
 
   constructor(
     { path, writeBufferSize }: Engine.OpenOptions,
     native: Engine.Database,
+    check: () => Promise<void>,
     open: (readOnly: boolean) => Promise<Engine.Database>
   ) {
     this.#path = path
     this.#native = native
+    this.#check = check
     this.#open = open
     this.#stall = new WriteStall(path, writeBufferSize, async (name) => Number(await this.property(name)))
   }
 
   getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> =>
-    this.use((native) => native.getMany(keys))
+    this.read((native) => native.getMany(keys))
 
-  write = async (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
+  write = async (
+    operations: ReadonlyArray<Engine.Operation>,
+    sync: boolean,
+    interruption?: Interruption
+  ): Promise<void> => {
+    const size = Room.sizeOf(operations)
     try {
-      await this.#write(operations, sync)
+      await this.#write(operations, sync, size, interruption)
     } catch (cause) {
-      if (Room.isRefusal(cause)) throw cause
-      if (this.#isNoSpace(cause)) this.#full ??= cause
-      // What is open for reading alone refuses with an error of its own.
-      const full = this.#full
-      if (full === undefined) throw cause
-      if (!(await hasRoom(this.#path, Room.sizeOf(operations)))) throw full
-      await this.#recover()
-      if (this.#full !== undefined) throw this.#full
-      await this.#write(operations, sync)
+      await this.#getOver(cause, size)
+      await this.#write(operations, sync, size, interruption)
     }
   }
 
-  // What has no room for a compaction may have some for a write, and is not worth its streams.
-  compact = (interval: Engine.Interval): Promise<void> => this.use((native) => native.compact(interval))
+  compact = async (interval: Engine.Interval): Promise<void> => {
+    try {
+      await this.#change((native) => native.compact(interval))
+    } catch (cause) {
+      // What has no room for a compaction may have some for a write, and is not worth its streams.
+      if (this.#isNoSpace(cause)) throw cause
+      await this.#getOver(cause, 0)
+      await this.#change((native) => native.compact(interval))
+    }
+  }
 
-  syncWal = (): Promise<void> => this.use((native) => native.syncWal())
+  syncWal = async (): Promise<void> => {
+    try {
+      await this.read((native) => native.syncWal())
+    } catch (cause) {
+      if (FailedSync.is(cause)) this.#failedSync ??= cause
+      throw cause
+    }
+  }
 
-  property = (name: string): Promise<string | undefined> => this.use((native) => native.property(name))
+  property = (name: string): Promise<string | undefined> => this.read((native) => native.property(name))
 
   cursor = (options: Engine.CursorOptions): Engine.Cursor => {
     const cursor: RecoveringCursor = new RecoveringCursor(this, options, () => this.#cursors.delete(cursor))
@@ -98,68 +134,81 @@ class RecoveringDatabase implements Engine.Database {
     await this.#native?.close()
   }
 
-  /** Runs with the native database, which stays until then. */
-  use<A>(run: (native: Engine.Database) => Promise<A>): Promise<A> {
-    if (this.#recovering !== undefined) return this.#recovering.catch(() => {}).then(() => this.use(run))
-    if (this.#native === undefined) return this.#recover().then(() => this.use(run))
-    return this.#count(this.#native, run)
+  /** Reads from the native database, which stays until it has answered. */
+  read<A>(call: (native: Engine.Database) => Promise<A>): Promise<A> {
+    if (this.#reopening !== undefined) return this.#reopening.catch(() => {}).then(() => this.read(call))
+    if (this.#native === undefined) return this.#recover().then(() => this.read(call))
+    return this.#reads.run(this.#native, call)
   }
 
-  async #write(operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> {
-    await this.#stall.prevent(Room.sizeOf(operations))
-    await this.use((native) => native.write(operations, sync))
+  /** The same for what changes the database. */
+  #change<A>(call: (native: Engine.Database) => Promise<A>): Promise<A> {
+    if (this.#recovering !== undefined) return this.#recovering.catch(() => {}).then(() => this.#change(call))
+    if (this.#native === undefined) return this.#recover().then(() => this.#change(call))
+    return this.#changes.run(this.#native, call)
+  }
+
+  async #write(
+    operations: ReadonlyArray<Engine.Operation>,
+    sync: boolean,
+    size: number,
+    interruption: Interruption | undefined
+  ): Promise<void> {
+    const hasWaited = (await this.#stall.prevent(size)) === true
+    if (hasWaited && interruption?.happened === true) throw new Error("interrupted before it was written")
+    await this.#change((native) => native.write(operations, sync))
     // A compaction may succeed where no write does yet.
-    this.#full = undefined
+    this.#trouble = undefined
   }
 
-  #count<A>(native: Engine.Database, run: (native: Engine.Database) => Promise<A>): Promise<A> {
-    this.#inFlight += 1
-    try {
-      return run(native).then(this.#succeeded, this.#failed)
-    } catch (cause) {
-      return this.#failed(cause)
-    }
-  }
-
-  // Of the database, not of a call: these run at each of them.
-  readonly #succeeded = <A>(answer: A): A => {
-    this.#leave()
-    return answer
-  }
-
-  readonly #failed = (cause: unknown): Promise<never> => {
-    this.#leave()
-    return Promise.reject(cause)
-  }
-
-  #leave(): void {
-    this.#inFlight -= 1
-    if (this.#inFlight === 0) this.#idle?.()
+  /** Opens the directory anew if that may help against what a call has failed with; rejects if it does not. */
+  async #getOver(cause: unknown, size: number): Promise<void> {
+    if (FailedSync.is(cause)) this.#failedSync ??= cause
+    const isNeeded = Reopening.isNeeded(cause, this.#path)
+    if (isNeeded && this.#failedSync !== undefined) throw this.#failedSync
+    // What is open for reading alone refuses with an error of its own.
+    if (!isNeeded && !(this.#trouble !== undefined && this.#isReadOnly(cause))) throw cause
+    const trouble = (this.#trouble ??= cause)
+    await this.#check()
+    const obstacle = await Reopening.obstacle(this.#path, size)
+    if (obstacle !== undefined) throw Reopening.isUnknown(trouble) ? obstacle : trouble
+    await this.#recover()
+    if (this.#trouble !== undefined) throw this.#trouble
   }
 
   #recover(): Promise<void> {
-    this.#recovering ??= this.#reopen().finally(() => {
+    this.#recovering ??= this.#reopenWhenReady().finally(() => {
       this.#recovering = undefined
     })
     return this.#recovering
   }
 
+  async #reopenWhenReady(): Promise<void> {
+    await this.#changes.idle()
+    if (this.#native !== undefined) {
+      // RocksDB has resumed meanwhile: a write that was in flight has succeeded.
+      if (this.#trouble === undefined) return
+      if (!(await this.#isReady(this.#native))) return
+    }
+    await this.#check()
+    this.#reopening = this.#reopen().finally(() => {
+      this.#reopening = undefined
+    })
+    return this.#reopening
+  }
+
   async #reopen(): Promise<void> {
-    const full = this.#full
-    // RocksDB has resumed meanwhile: a write that was in flight has succeeded.
-    if (this.#native !== undefined && full === undefined) return
-    for (const cursor of this.#cursors) await cursor.fail(full)
-    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
-    this.#idle = undefined
+    const trouble = this.#trouble
+    await this.#reads.idle()
+    for (const cursor of this.#cursors) await cursor.fail(trouble)
     const before = this.#native
-    if (before !== undefined && !(await this.#isReady(before))) return
     this.#native = undefined
     await before?.close()
     try {
       this.#native = await this.#open(false)
-      this.#full = undefined
+      this.#trouble = undefined
     } catch (cause) {
-      this.#full = cause
+      this.#trouble = cause
       this.#native = await this.#open(true)
     }
   }
@@ -167,14 +216,22 @@ class RecoveringDatabase implements Engine.Database {
   /** Whether it can be closed. If there is no room after all, it stays. */
   async #isReady(native: Engine.Database): Promise<boolean> {
     while (await native.isRecovering()) {
-      if (!(await hasRoom(this.#path, 0))) return false
+      if ((await Reopening.obstacle(this.#path, 0)) !== undefined) return false
       await setTimeout(recoveryPollInterval)
     }
     return true
   }
 
   #isNoSpace(cause: unknown): boolean {
-    return RocksDBError.fromNative(cause, { operation: "write", path: this.#path }).reason._tag === "NoSpace"
+    return this.#reasonOf(cause) === "NoSpace"
+  }
+
+  #isReadOnly(cause: unknown): boolean {
+    return this.#reasonOf(cause) === "ReadOnly"
+  }
+
+  #reasonOf(cause: unknown): RocksDBError.Reason["_tag"] {
+    return RocksDBError.fromNative(cause, { operation: "write", path: this.#path }).reason._tag
   }
 }
 
@@ -187,7 +244,7 @@ class RecoveringCursor implements Engine.Cursor {
   readonly #options: Engine.CursorOptions
   readonly #onEnd: () => void
   #cursor: Engine.Cursor | undefined
-  #reading: Promise<unknown> = Promise.resolve()
+  #ending: Promise<void> | undefined
   #failure: { readonly cause: unknown } | undefined
 
   constructor(database: RecoveringDatabase, options: Engine.CursorOptions, onEnd: () => void) {
@@ -197,40 +254,30 @@ class RecoveringCursor implements Engine.Cursor {
   }
 
   next = (): Promise<ReadonlyArray<Engine.Entry>> =>
-    this.#database.use((native) => {
+    this.#database.read((native) => {
       if (this.#failure !== undefined) throw this.#failure.cause
       this.#cursor ??= native.cursor(this.#options)
-      const reading = this.#cursor.next()
-      this.#reading = reading
-      return reading
+      return this.#cursor.next()
     })
 
-  end = async (): Promise<void> => {
-    this.#onEnd()
-    const cursor = this.#cursor
-    this.#cursor = undefined
-    await cursor?.end()
+  end = (): Promise<void> => {
+    this.#ending ??= this.#end()
+    return this.#ending
   }
 
-  /** Ends the native iterator once its read under way has come back; later reads fail. */
+  /** Ends the native iterator, if there is one, while nothing reads it; later reads fail. */
   async fail(cause: unknown): Promise<void> {
+    if (this.#cursor === undefined) return
     this.#failure = { cause }
-    await this.#reading.catch(() => {})
-    await this.end()
+    // Its reader hears of it, if it fails.
+    await this.end().catch(() => {})
   }
-}
 
-/**
- * Whether the directory can be opened anew and then take a write of so many bytes: the open flushes what the log files
- * hold, and creates some small files. What RocksDB has reserved for a file and not filled comes back when it closes.
- */
-const hasRoom = async (path: string, size: number): Promise<boolean> => {
-  let room = (await Room.at(path)) - Room.smallFilesSize - size
-  for (const name of await Fs.readdir(path)) {
-    const file = await Room.statIfThere(Path.join(path, name))
-    if (file === undefined) continue
-    room += Math.max(0, Room.allocatedTo(file) - file.size)
-    if (name.endsWith(".log")) room -= file.size
+  async #end(): Promise<void> {
+    try {
+      await this.#cursor?.end()
+    } finally {
+      this.#onEnd()
+    }
   }
-  return room >= 0
 }

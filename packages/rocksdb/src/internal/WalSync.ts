@@ -15,18 +15,22 @@
  *   file, which RocksDB syncs itself.
  * - A new log file is durable only with its directory entry.
  * - After a failed fdatasync the kernel may have dropped the bytes and call the
- *   next one a success, so every later sync fails with the same error.
+ *   next one a success, so every later sync fails with the same error. Where a
+ *   file could not be opened for it, none has been tried, and the next one may.
  */
 import * as Fs from "node:fs"
-import { close, fdatasync, fsync, open, readdir } from "./files.ts"
+import * as FailedSync from "./failedSync.ts"
+import * as Files from "./files.ts"
 import * as Thrown from "./thrown.ts"
 
 /** Syncs the write-ahead log of one database directory. */
 export class WalSync {
-  readonly #directory: string
+  readonly #path: string
   readonly #version: () => Promise<string | undefined>
+  /** The log files that may hold bytes which are not on disk, in their order. */
   readonly #open = new Map<string, number>()
   readonly #done = new Set<string>()
+  #directory: number | undefined
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
   #failure: unknown
@@ -37,8 +41,20 @@ export class WalSync {
 
   /** `version` tells which version RocksDB's tree has, if the engine can say so. */
   constructor(directory: string, version: () => Promise<string | undefined> = () => Promise.resolve(undefined)) {
-    this.#directory = directory
+    this.#path = directory
     this.#version = version
+  }
+
+  /** Has the descriptors ready that a sync needs, so that it does not find too few of them. */
+  async open(): Promise<void> {
+    try {
+      await this.#list(await this.#version())
+      // Windows has no descriptor of a directory, and makes its entries durable with the file.
+      if (process.platform !== "win32") this.#directory = await Files.open(this.#path, "r")
+    } catch (cause) {
+      await this.close()
+      throw cause
+    }
   }
 
   /** Settles when everything that RocksDB appended before this call is on disk. */
@@ -55,7 +71,9 @@ export class WalSync {
     this.#newest = undefined
     const descriptors = [...this.#open.values()]
     this.#open.clear()
-    await Promise.all(descriptors.map((descriptor) => close(descriptor)))
+    if (this.#directory !== undefined) descriptors.push(this.#directory)
+    this.#directory = undefined
+    await Promise.all(descriptors.map((descriptor) => Files.close(descriptor)))
   }
 
   #start(): Promise<void> {
@@ -71,35 +89,36 @@ export class WalSync {
     if (this.#failure !== undefined) throw this.#failure
     // Asked before the directory is listed: what begins in between shows in the list, and counts up for the next time.
     const version = await this.#version()
-    if (this.#newest !== undefined && this.#newest.version === version && isThere(this.#newest.descriptor)) {
-      return this.#flush(fdatasync, this.#newest.descriptor)
+    if (this.#newest === undefined || this.#newest.version !== version || !isThere(this.#newest.descriptor)) {
+      await this.#list(version)
     }
-    this.#newest = undefined
-    await this.#syncListed()
-    const [descriptor] = this.#open.values()
-    if (version !== undefined && descriptor !== undefined) this.#newest = { version, descriptor }
-  }
-
-  /** Syncs every log file that there is, and leaves none but the newest open. */
-  async #syncListed(): Promise<void> {
-    const names = (await readdir(this.#directory)).filter((name) => logFile.test(name)).toSorted(byNumber)
-    await this.#forget(names)
-    const newest = names.at(-1)
-    for (const name of names) {
-      if (this.#done.has(name)) continue
-      this.#created ||= !this.#open.has(name)
-      const descriptor = await this.#descriptor(name)
-      if (descriptor === undefined) continue
-      await this.#flush(fdatasync, descriptor)
-      if (name !== newest) {
-        this.#done.add(name)
-        this.#open.delete(name)
-        await close(descriptor)
-      }
-    }
+    await this.#syncOpen()
     if (!this.#created) return
     await this.#syncDirectory()
     this.#created = false
+  }
+
+  /** Opens every log file that there is and that is not synced for good. */
+  async #list(version: string | undefined): Promise<void> {
+    this.#newest = undefined
+    const names = (await Files.readdir(this.#path)).filter((name) => logFile.test(name)).toSorted(byNumber)
+    await this.#forget(names)
+    let newest: number | undefined
+    for (const name of names) if (!this.#done.has(name)) newest = (await this.#openLog(name)) ?? newest
+    if (version !== undefined && newest !== undefined) this.#newest = { version, descriptor: newest }
+  }
+
+  /** Syncs the log files that are open, and leaves none but the newest open. */
+  async #syncOpen(): Promise<void> {
+    let left = this.#open.size
+    for (const [name, descriptor] of this.#open) {
+      left -= 1
+      await this.#flush(Files.fdatasync, descriptor)
+      if (left === 0) break
+      this.#done.add(name)
+      this.#open.delete(name)
+      await Files.close(descriptor)
+    }
   }
 
   /** Lets go of the files that RocksDB has removed. */
@@ -109,16 +128,17 @@ export class WalSync {
     for (const [name, descriptor] of this.#open) {
       if (live.has(name)) continue
       this.#open.delete(name)
-      await close(descriptor)
+      await Files.close(descriptor)
     }
   }
 
-  async #descriptor(name: string): Promise<number | undefined> {
+  async #openLog(name: string): Promise<number | undefined> {
     const known = this.#open.get(name)
     if (known !== undefined) return known
     try {
-      const descriptor = await open(`${this.#directory}/${name}`, "r+")
+      const descriptor = await Files.open(`${this.#path}/${name}`, "r+")
       this.#open.set(name, descriptor)
+      this.#created = true
       return descriptor
     } catch (cause) {
       if (Thrown.codeOf(cause) === "ENOENT") return undefined
@@ -126,23 +146,23 @@ export class WalSync {
     }
   }
 
+  async #syncDirectory(): Promise<void> {
+    if (this.#directory !== undefined) return this.#flush(Files.fsync, this.#directory)
+    if (process.platform === "win32") return
+    const directory = await Files.open(this.#path, "r")
+    try {
+      await this.#flush(Files.fsync, directory)
+    } finally {
+      await Files.close(directory)
+    }
+  }
+
   async #flush(flush: (descriptor: number) => Promise<void>, descriptor: number): Promise<void> {
     try {
       await flush(descriptor)
     } catch (cause) {
-      this.#failure = cause
-      throw cause
-    }
-  }
-
-  async #syncDirectory(): Promise<void> {
-    // Windows has no descriptor of a directory, and makes its entries durable with the file.
-    if (process.platform === "win32") return
-    const descriptor = await open(this.#directory, "r")
-    try {
-      await this.#flush(fsync, descriptor)
-    } finally {
-      await close(descriptor)
+      this.#failure = FailedSync.of(cause)
+      throw this.#failure
     }
   }
 }

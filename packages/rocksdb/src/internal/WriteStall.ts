@@ -9,10 +9,13 @@
  * - It also holds back a write that finds two memtables full. If writing the
  *   first one to a file fails then for want of room, RocksDB 10.5 recovers by a
  *   flush that queues behind that write, and neither ever ends. So a write waits
- *   here, until the first memtable is in a file or that has failed.
+ *   here, until the first memtable is in a file or that has failed, but not
+ *   longer than a slow disk needs.
  */
 import { setTimeout } from "node:timers/promises"
 import * as CompactionRoom from "./compactionRoom.ts"
+import * as HeldBack from "./heldBack.ts"
+import * as Reopening from "./reopening.ts"
 import * as Room from "./room.ts"
 
 /** The stalls of one database. */
@@ -20,21 +23,34 @@ export class WriteStall {
   readonly #path: string
   readonly #writeBufferSize: number
   readonly #property: (name: string) => Promise<number>
+  readonly #patience: number
   /** How much may be written before the files are counted again, in bytes. */
   #credit = 0
-  #checking: Promise<void> | undefined
-  /** How often RocksDB had failed in the background when it was last up to date. */
+  #checking: Promise<boolean> | undefined
+  /** How often RocksDB had failed in the background when it last had no full memtable. */
   #failures = 0
 
-  /** `property` reads a property of RocksDB that is a number. */
-  constructor(path: string, writeBufferSize: number, property: (name: string) => Promise<number>) {
+  /**
+   * `property` reads a property of RocksDB that is a number; `patience` is how long a flush may take, in milliseconds,
+   * by default what a disk takes that writes a MiB a second, and at least a minute.
+   */
+  constructor(
+    path: string,
+    writeBufferSize: number,
+    property: (name: string) => Promise<number>,
+    patience: number = Math.max(60_000, (writeBufferSize / 1024 / 1024) * 1000)
+  ) {
     this.#path = path
     this.#writeBufferSize = writeBufferSize
     this.#property = property
+    this.#patience = patience
   }
 
-  /** Before a batch of so many bytes: nothing, or what rejects with ENOSPC if RocksDB might hold the batch back. */
-  prevent(size: number): Promise<void> | undefined {
+  /**
+   * Before a batch of so many bytes: nothing, or what rejects if RocksDB might hold the batch back: with ENOSPC for want
+   * of room, with ETIMEDOUT where a flush does not end. Else it tells whether the batch had to wait for a flush.
+   */
+  prevent(size: number): Promise<boolean> | undefined {
     if (size <= this.#credit) {
       this.#credit -= size
       return undefined
@@ -45,14 +61,14 @@ export class WriteStall {
     return this.#checking
   }
 
-  async #check(): Promise<void> {
+  async #check(): Promise<boolean> {
     this.#credit = 0
-    await this.#untilFlushed()
+    const hasWaited = await this.#untilFlushed()
     for (let looks = 1; (await this.#property("rocksdb.num-files-at-level0")) >= manyFiles; looks++) {
       const { needed, room } = await this.#room()
       if (room >= 2 * needed || (room >= needed && (await this.#property("rocksdb.background-errors")) === 0)) {
         this.#credit = this.#writeBufferSize / 8
-        return
+        return hasWaited
       }
       // A compaction may have moved on between the parts of a look.
       if (looks === mostLooks) throw room < needed ? Room.refusal(compaction) : Room.noSpace(compaction)
@@ -60,22 +76,22 @@ export class WriteStall {
     }
     // At most one more memtable, which may take twice the bytes, so at most one more file than those on their way.
     this.#credit = this.#writeBufferSize / 4
+    return hasWaited
   }
 
-  /** Waits while a memtable might become full before the one before it is in a file; rejects where that has failed. */
-  async #untilFlushed(): Promise<void> {
-    while (true) {
+  /** Waits while a memtable might become full before the one before it is in a file, and tells whether it had to. */
+  async #untilFlushed(): Promise<boolean> {
+    const begun = performance.now()
+    for (let hasWaited = false; ; hasWaited = true) {
       const failures = await this.#property("rocksdb.background-errors")
+      const full = await this.#property("rocksdb.num-immutable-mem-table")
       // Opened anew, it counts from the beginning.
-      this.#failures = Math.min(this.#failures, failures)
-      const isBehind =
-        (await this.#property("rocksdb.num-immutable-mem-table")) > 0 &&
-        (await this.#property("rocksdb.cur-size-active-mem-table")) > this.#writeBufferSize / 3
-      if (!isBehind) {
-        this.#failures = failures
-        return
+      this.#failures = full === 0 ? failures : Math.min(this.#failures, failures)
+      if (full === 0 || (await this.#property("rocksdb.cur-size-active-mem-table")) <= this.#writeBufferSize / 3) {
+        return hasWaited
       }
-      if (failures > this.#failures) throw Room.noSpace("what is in memory")
+      if (failures > this.#failures) throw Reopening.unknown("write what is in memory to a file")
+      if (performance.now() - begun > this.#patience) throw HeldBack.of(timedOut(this.#patience))
       await setTimeout(timeBetweenFlushes)
     }
   }
@@ -102,3 +118,9 @@ const timeBetweenLooks = 20
 const timeBetweenFlushes = 5
 
 const compaction = "the compaction that RocksDB needs before it takes more writes"
+
+const timedOut = (patience: number): Error =>
+  Object.assign(
+    new Error(`RocksDB has not written what is in memory to a file within ${patience / 1000} s, so it takes no more`),
+    { code: "ETIMEDOUT" }
+  )

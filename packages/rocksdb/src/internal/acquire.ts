@@ -16,7 +16,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import * as Engine from "../Engine.ts"
-import * as Lifecycle from "../Lifecycle.ts"
+import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import type { Durability, Options } from "../RocksDB.ts"
 import * as RocksDBError from "../RocksDBError.ts"
 import * as Directory from "./directory.ts"
@@ -29,7 +29,7 @@ export interface OpenDatabase {
   readonly path: string
   readonly readOnly: boolean
   readonly durability: Durability
-  readonly native: Engine.Database
+  readonly native: RecoveringDatabase.Database
   readonly operations: Operations
   /** Opens once the native handle has gone: with the release, or later where that could not wait for it. */
   readonly gone: Latch.Latch
@@ -80,7 +80,7 @@ const open: (options: Options) => Effect.Effect<OpenDatabase, RocksDBError.Rocks
     yield* Lifecycle.scoped(
       "rocksdb.wal",
       Effect.void,
-      settings.open.readOnly ? Effect.void : step("sync the write-ahead log", directory.path, () => native.syncWal())
+      settings.open.readOnly ? Effect.void : step("sync the write-ahead log", directory.path, () => syncAtLast(handle))
     )
     yield* Lifecycle.scoped("rocksdb.operations", Effect.void, drain(native, operations, settings.shutdownDeadline))
     return {
@@ -96,7 +96,7 @@ const open: (options: Options) => Effect.Effect<OpenDatabase, RocksDBError.Rocks
 /** A native database in a directory that is locked for as long as it may touch the files in it. */
 interface Handle {
   readonly directory: Directory.Directory
-  readonly native: Engine.Database
+  readonly native: RecoveringDatabase.Database
   readonly operations: Operations
   readonly gone: Latch.Latch
 }
@@ -108,7 +108,7 @@ const openHandle = (
   Effect.gen(function* () {
     const directory = yield* Directory.prepare({ ...settings.open, engine: engine.name })
     const { path } = directory
-    const native = yield* RecoveringDatabase.open(engine, { ...settings.open, path }).pipe(
+    const native = yield* RecoveringDatabase.open(engine, { ...settings.open, path }, directory.check).pipe(
       Effect.withSpan("RocksDB.open", { attributes: { path } }),
       Effect.onError(() => Effect.promise(directory.release))
     )
@@ -131,6 +131,25 @@ const releaseHandle = ({ directory, gone, native, operations }: Handle): Effect.
 
 /** For what must be done, and what the release does not wait for. */
 const later = (self: Effect.Effect<void>): Effect.Effect<void> => Effect.asVoid(Effect.forkDetach(self))
+
+/** There is no later call that could succeed where the operating system was short of something for a moment. */
+const syncAtLast = async ({ directory: { path }, native }: Handle): Promise<void> => {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await native.syncWal()
+    } catch (cause) {
+      if (attempts === mostAttempts || !RocksDBError.fromNative(cause, { operation: "syncWal", path }).isRetryable) {
+        throw cause
+      }
+    }
+    await setTimeout(timeBetweenAttempts)
+  }
+}
+
+const mostAttempts = 10
+
+/** In milliseconds. */
+const timeBetweenAttempts = 100
 
 /** Refuses new operations, ends open streams, and waits for what is in flight, but not past the deadline. */
 const drain = (native: Engine.Database, operations: Operations, deadline: Duration.Duration): Effect.Effect<void> =>

@@ -6,6 +6,8 @@
  * of them afterwards changes nothing. Keys and values are not, which would make
  * large writes slower by a third: their bytes belong to the operation until it
  * has answered, and are looked at once more right before native code gets them.
+ * Those in memory that can be resized are copied, too: a resize would take the
+ * memory away from under native code.
  *
  * The limits are RocksDB's own: a key holds at most 8 MiB, a value 3 GiB
  * (facebook/rocksdb wiki, "Basic Operations").
@@ -56,9 +58,15 @@ export const durability = (options: unknown, otherwise: Durability): Durability 
 
 /** Takes the name of a property. */
 export const property = (name: unknown): string => {
-  if (typeof name === "string" && !name.includes("\0")) return name
-  throw new Refusal(`the name of a property must be a string without a NUL character, not ${describe(name)}`)
+  if (typeof name !== "string" || name.includes("\0")) {
+    throw new Refusal(`the name of a property must be a string without a NUL character, not ${describe(name)}`)
+  }
+  if (Number(/(?<!\d)\d*$/.exec(name)?.[0]) <= maxLevel) return name
+  throw new Refusal(`the level at the end of a property's name must be from 0 to 2^31-1, not as in ${describe(name)}`)
 }
+
+/** RocksDB makes an int of the level, and of more a negative one, for which it reads memory that is none of a level's. */
+const maxLevel = 0x7fff_ffff
 
 /** Takes the bounds of a range. */
 export const range = (input: unknown): Range => {
@@ -146,8 +154,12 @@ const bytes = (input: unknown, what: string, longest: number, advice: string): U
     throw new Refusal(`the ${what} must be bytes that are there: their memory was transferred, or resized away`)
   }
   if (length > longest) throw new Refusal(`the ${what} has ${length} bytes; at most ${longest} are allowed${advice}`)
-  return input
+  return isResizable(input.buffer) ? new Uint8Array(input) : input
 }
+
+/** Whether memory may be taken away while native code reads it, which would end the process. */
+const isResizable = (buffer: { readonly byteLength: number; readonly resizable?: boolean }): boolean =>
+  buffer.resizable === true
 
 /** Takes the elements of an array; a refusal says which one. */
 const elements = <A>(input: unknown, what: string, takeOne: (element: unknown) => A): ReadonlyArray<A> => {

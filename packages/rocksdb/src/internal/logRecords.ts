@@ -32,6 +32,11 @@ export const check = async (directory: string): Promise<void> => {
   }
 }
 
+/** Reads the same files, and rejects with what the operating system says if it cannot. */
+export const readThrough = async (directory: string): Promise<void> => {
+  for (const name of await logFiles(directory)) await find(Path.join(directory, name))
+}
+
 /** The write-ahead logs, and the MANIFEST that is in use. */
 const logFiles = async (directory: string): Promise<ReadonlyArray<string>> => {
   const names = await Fs.readdir(directory)

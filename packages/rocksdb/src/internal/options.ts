@@ -4,16 +4,16 @@
  */
 import * as ByteSize from "effect/ByteSize"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Engine from "../Engine.ts"
 import type { Durability, Options } from "../RocksDB.ts"
-import * as RocksDBError from "../RocksDBError.ts"
+import type * as RocksDBError from "../RocksDBError.ts"
 import * as Arguments from "./arguments.ts"
 import { describe } from "./describe.ts"
 import * as Durations from "./durations.ts"
-import { Refusal, take } from "./refusal.ts"
+import { Refusal, taken } from "./refusal.ts"
 
 /** Options without gaps. */
 export interface Settings {
@@ -23,13 +23,8 @@ export interface Settings {
 }
 
 /** The settings of the options as they are when the effect runs, or `InvalidArgument`. */
-export const resolve = (options: Options): Effect.Effect<Settings, RocksDBError.RocksDBError> => {
-  const where = { operation: "open", path: pathOf(options) }
-  return Effect.try({
-    try: () => take(where, () => settingsOf(options)),
-    catch: (cause) => RocksDBError.fromNative(cause, where)
-  })
-}
+export const resolve = (options: Options): Effect.Effect<Settings, RocksDBError.RocksDBError> =>
+  taken({ operation: "open", path: pathOf(options) }, () => settingsOf(options))
 
 const settingsOf = (options: Options): Settings => {
   if (!Predicate.isObject(options)) throw new Refusal(`the options must be an object, not ${describe(options)}`)

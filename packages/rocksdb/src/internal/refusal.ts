@@ -2,7 +2,7 @@
  * Refuses arguments and options: what is thrown while they are read becomes one
  * `InvalidArgument`, also what a getter or a proxy of the caller throws.
  */
-import * as Predicate from "effect/Predicate"
+import * as Effect from "effect/Effect"
 import * as RocksDBError from "../RocksDBError.ts"
 import * as Thrown from "./thrown.ts"
 
@@ -20,8 +20,10 @@ export const take = <A>(where: RocksDBError.Where, read: () => A): A => {
   }
 }
 
-/** Why `read` failed, for a message. */
+/** The same as an effect, which reads when it runs. */
+export const taken = <A>(where: RocksDBError.Where, read: () => A): Effect.Effect<A, RocksDBError.RocksDBError> =>
+  Effect.try({ try: read, catch: (cause) => RocksDBError.invalidArgument(problemOf(cause), where) })
+
+/** Why `read` failed, for a message; whatever was thrown. */
 export const problemOf = (cause: unknown): string =>
-  Predicate.isTagged(cause, "Refusal")
-    ? Thrown.messageOf(cause)
-    : `an argument cannot be read: ${Thrown.messageOf(cause)}`
+  Thrown.tagOf(cause) === "Refusal" ? Thrown.messageOf(cause) : `an argument cannot be read: ${Thrown.messageOf(cause)}`

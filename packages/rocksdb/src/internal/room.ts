@@ -3,11 +3,11 @@
  * and it is a while before it, or a binding, has got over a failure; so what
  * cannot succeed is better refused before it begins.
  */
-import * as Predicate from "effect/Predicate"
 import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import type * as Engine from "../Engine.ts"
+import * as HeldBack from "./heldBack.ts"
 import * as Thrown from "./thrown.ts"
 
 /** What there is on the file system of a directory, in bytes. One that does not tell how large it is has no end. */
@@ -62,17 +62,8 @@ export const recordSize = (key: Uint8Array, value: Uint8Array | undefined): numb
 export const noSpace = (what: string): Error =>
   Object.assign(new Error(`no space left on device for ${what}`), { code: "ENOSPC" })
 
-/** The same for what was refused before RocksDB saw it, which works on as if nothing had been. */
-export const refusal = (what: string): Error => {
-  const error = noSpace(what)
-  refusals.add(error)
-  return error
-}
-
-/** Whether it is a {@link refusal}. */
-export const isRefusal = (cause: unknown): boolean => Predicate.isObjectKeyword(cause) && refusals.has(cause)
-
-const refusals = new WeakSet<object>()
+/** The same for what was refused before RocksDB saw it. */
+export const refusal = (what: string): Error => HeldBack.of(noSpace(what))
 
 /** The lengths of a key and of a value, and what kind of record it is; in bytes, and not less. */
 const recordOverhead = 16

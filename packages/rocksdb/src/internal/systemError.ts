@@ -15,6 +15,8 @@ import * as Thrown from "./thrown.ts"
 export interface Trouble {
   /** Whether it may pass although nobody does anything. */
   readonly passes: boolean
+  /** Whether RocksDB works again once it is over; else only who opens the database anew can tell. */
+  readonly ends: boolean
   readonly advice: string
 }
 
@@ -108,44 +110,52 @@ const groups: ReadonlyArray<Trouble & { readonly of: ReadonlyArray<string> }> = 
   {
     of: ["EMFILE", "ENFILE"],
     passes: true,
+    ends: true,
     advice: "Nothing is damaged: close some files, let more be open (ulimit -n) or lower maxOpenFiles, and try again."
   },
   {
     of: ["EAGAIN", "EINTR", "EBUSY", "ETXTBSY", "ENOBUFS"],
     passes: true,
+    ends: true,
     advice: "Nothing is damaged: the operating system could not do it at that moment, so try again."
   },
   {
     of: ["ENOMEM"],
     passes: true,
+    ends: true,
     advice: "Nothing is damaged: the machine is short of memory, so free some, and try again."
   },
   {
     of: ["ETIMEDOUT"],
     passes: true,
+    ends: true,
     advice: "The device or the network did not answer in time: look after it, and try again."
   },
   {
     of: ["EIO", "EREMOTEIO", "ENXIO", "ENODEV", "ENOMEDIUM", "EUCLEAN", "EBADMSG"],
     passes: false,
+    ends: true,
     advice:
       "The device or its file system failed: see what the kernel's log says of it. That alone does not mean that the " +
-      "files are damaged; once the device works, try again or open the database anew."
+      "files are damaged; once the device works, try again, and open the database anew if that does not help."
   },
   {
     of: ["EACCES", "EPERM"],
     passes: false,
+    ends: true,
     advice: "Let this user read and write the directory and its files."
   },
   {
     of: ["EROFS"],
     passes: false,
+    ends: true,
     advice: "The file system takes no writes: mount it for writing, or open the database read-only."
   },
   {
     of: ["EFBIG"],
     passes: false,
-    advice: "Let this process write larger files (ulimit -f)."
+    ends: false,
+    advice: "Let this process write larger files (ulimit -f), and open the database anew."
   },
   {
     of: [
@@ -161,16 +171,19 @@ const groups: ReadonlyArray<Trouble & { readonly of: ReadonlyArray<string> }> = 
       "ECONNABORTED"
     ],
     passes: false,
-    advice: "The file system has gone away: mount it again, and open the database anew."
+    ends: true,
+    advice: "The file system has gone away: mount it again, and open the database anew if that does not help."
   },
   {
     of: ["ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP"],
     passes: false,
+    ends: false,
     advice: "Check the path."
   },
   {
     of: ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"],
     passes: false,
+    ends: false,
     advice: "The file system cannot do what RocksDB asks for: put the database on another one, such as a local disk."
   }
 ]

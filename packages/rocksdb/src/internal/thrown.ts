@@ -9,11 +9,14 @@ import { describe } from "./describe.ts"
 /** The code of an error of Node or of a binding, such as `ENOENT`. */
 export const codeOf = (cause: unknown): string | undefined => textOf(cause, "code")
 
+/** The tag of an error of Effect's, or of one like it. */
+export const tagOf = (cause: unknown): string | undefined => textOf(cause, "_tag")
+
 /** What an error says; of what is no error, what it is. */
 export const messageOf = (cause: unknown): string =>
   textOf(cause, "message") ?? (typeof cause === "string" ? cause : describe(cause))
 
-const textOf = (cause: unknown, property: "code" | "message"): string | undefined => {
+const textOf = (cause: unknown, property: "_tag" | "code" | "message"): string | undefined => {
   try {
     if (!Predicate.hasProperty(cause, property)) return undefined
     const text = cause[property]

@@ -20,7 +20,7 @@ export class Disk {
   #latch: Latch.Latch | undefined
   #failure: string | undefined
   #openFailure: { readonly path: string; readonly code: string } | undefined
-  #afterOpen: { readonly path: string; readonly run: () => void } | undefined
+  #afterOpen: { readonly path: string; readonly run: () => void | Promise<void> } | undefined
 
   /** Watches the disk for the length of the scope. */
   static readonly watch: Effect.Effect<Disk, never, Scope.Scope> = Effect.map(
@@ -66,8 +66,8 @@ export class Disk {
     this.#openFailure = { path, code }
   }
 
-  /** Runs something once the next open of a path has succeeded, and before its caller hears of it. */
-  afterNextOpen(path: string, run: () => void): void {
+  /** Runs something to its end once the next open of a path has succeeded, and before its caller hears of it. */
+  afterNextOpen(path: string, run: () => void | Promise<void>): void {
     this.#afterOpen = { path, run }
   }
 
@@ -97,8 +97,7 @@ export class Disk {
       if (after?.path === path) {
         this.#afterOpen = undefined
         return real.open(path, flags, (error, descriptor) => {
-          after.run()
-          callback(error, descriptor)
+          void Promise.resolve(after.run()).then(() => callback(error, descriptor))
         })
       }
       if (expected?.path !== path) return real.open(path, flags, callback)

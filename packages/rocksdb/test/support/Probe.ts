@@ -5,7 +5,8 @@
  */
 import { Effect, Latch, Layer } from "effect"
 import type { Scope } from "effect"
-import { Engine, Lifecycle, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { Lifecycle } from "@effect-bookie/lifecycle"
+import { Engine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 
 /** The native calls, by name. */
 export type Call = "getMany" | "write" | "next" | "end" | "property" | "compact" | "syncWal" | "close"

@@ -3,7 +3,7 @@
  */
 import { assert } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Lifecycle } from "@effect-bookie/rocksdb"
+import { Lifecycle } from "@effect-bookie/lifecycle"
 
 /** The events of one test. */
 export class Recorder {

@@ -7,7 +7,8 @@
  * acknowledged.
  */
 import { EntryLocationIndex, EntryLocationMetrics } from "@effect-bookie/entry-location-index"
-import { type Engine, Lifecycle, PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { Lifecycle } from "@effect-bookie/lifecycle"
+import { type Engine, PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

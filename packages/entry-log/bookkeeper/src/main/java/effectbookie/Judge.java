@@ -70,9 +70,10 @@ public final class Judge {
             case "rebuild 2" -> Rebuild.run(Path.of(command[1]), Path.of(command[2]), out);
             case "write 2" -> Writing.run(Path.of(command[1]), Long.parseLong(command[2]), false, out);
             case "write-direct 2" -> Writing.run(Path.of(command[1]), Long.parseLong(command[2]), true, out);
+            case "digest 1" -> Digests.run(Path.of(command[1]), out);
             default -> throw new IllegalArgumentException(
                     "read DIR [TSV] | scan DIR | meta DIR | rebuild DIR INDEXDIR | write DIR SEED"
-                            + " | write-direct DIR SEED | batch");
+                            + " | write-direct DIR SEED | digest TSV | batch");
         }
     }
 

@@ -15,8 +15,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
-import * as Thrown from "./internal/thrown.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 
 /** A metric, and where its state is read at each scrape. */
@@ -35,7 +35,7 @@ export const make = <Input, State>(metric: Metric.Metric<Input, State>, get: () 
     Effect.sync(() => {
       const warn = (cause: unknown) =>
         Effect.runForkWith(context)(
-          Effect.logWarning(`The series ${metric.id} keeps its last state: ${Thrown.messageOf(cause)}`)
+          Effect.logWarning(`The series ${metric.id} keeps its last state: ${messageOf(cause)}`)
         )
       return register(metric, context, safe(get, warn))
     })
@@ -59,6 +59,33 @@ export const scoped = (name: string, series: ReadonlyArray<Series>): Effect.Effe
     removeAll
   )
 }
+
+/** What a series says of itself, and what tells it from others of its name. */
+export interface Options {
+  readonly description: string
+  readonly attributes: { readonly [name: string]: string }
+}
+
+/** Registers a gauge for the scope, whose value is read at each scrape. */
+export const gauge = (
+  name: string,
+  { attributes, description }: Options,
+  get: () => number
+): Effect.Effect<void, never, Scope.Scope> =>
+  scoped(name, [make(Metric.gauge(name, { attributes, description }), () => ({ value: get() }))])
+
+/** Registers a counter for the scope: `get` answers how many there have been. */
+export const counter = (
+  name: string,
+  { attributes, description }: Options,
+  get: () => number
+): Effect.Effect<void, never, Scope.Scope> =>
+  scoped(name, [
+    make(Metric.counter(name, { attributes, description, incremental: true }), () => ({
+      count: get(),
+      incremental: true
+    }))
+  ])
 
 /** Never throws once it has answered for the first time. */
 const safe = <State>(get: () => State, warn: (cause: unknown) => void): (() => State) => {
@@ -106,6 +133,15 @@ const remove = (registry: Metric.MetricRegistry, keys: Map<string, Array<Entry>>
   const before = left.at(-1)
   if (before === undefined) registry.delete(key)
   else registry.set(key, before)
+}
+
+/** What was thrown need not be an Error, nor one of this realm. */
+const messageOf = (cause: unknown): string => {
+  try {
+    return String(Predicate.hasProperty(cause, "message") ? cause.message : cause)
+  } catch {
+    return "what was thrown cannot be read"
+  }
 }
 
 const ignore = (): void => {}

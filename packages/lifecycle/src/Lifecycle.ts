@@ -3,9 +3,10 @@
  *
  * Every resource of these packages tells the `Lifecycle` reference when it has
  * been acquired and when it has been released: `gauge:<metric>`,
- * `entry-location-index`, `rocksdb.operations`, `rocksdb.wal`, `rocksdb`.
- * Unless an application sets the reference, nothing happens. A test that
- * provides {@link layer} can assert the shutdown order of its own application.
+ * `entry-location-index`, `entry-log`, `rocksdb.operations`, `rocksdb.wal`,
+ * `rocksdb`. Unless an application sets the reference, nothing happens. Resources
+ * of an application tell it with {@link scoped}, and `Shutdown.expectOrder` lets
+ * a test assert in which order all of them are released.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,9 +28,12 @@ export interface Listener {
 }
 
 /** The listener of the application; by default it does nothing. */
-export const Lifecycle: Context.Reference<Listener> = Context.Reference<Listener>("@effect-bookie/rocksdb/Lifecycle", {
-  defaultValue: () => () => Effect.void
-})
+export const Lifecycle: Context.Reference<Listener> = Context.Reference<Listener>(
+  "@effect-bookie/lifecycle/Lifecycle",
+  {
+    defaultValue: () => () => Effect.void
+  }
+)
 
 /** Sets the listener for the layers that this layer is provided to. */
 export const layer = (listener: Listener): Layer.Layer<never> => Layer.succeed(Lifecycle)(listener)

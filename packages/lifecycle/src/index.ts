@@ -1,0 +1,6 @@
+/**
+ * What a scope acquired and released, and in which order.
+ */
+export * as Lifecycle from "./Lifecycle.ts"
+export * as MetricSeries from "./MetricSeries.ts"
+export * as Shutdown from "./Shutdown.ts"

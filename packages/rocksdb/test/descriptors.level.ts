@@ -1,0 +1,4 @@
+import { LevelEngine } from "@effect-bookie/rocksdb"
+import * as Descriptors from "./descriptors.ts"
+
+Descriptors.suite(LevelEngine.name)

@@ -1,0 +1,4 @@
+import { NativeEngine } from "@effect-bookie/rocksdb"
+import * as Descriptors from "./descriptors.ts"
+
+Descriptors.suite(NativeEngine.name)
