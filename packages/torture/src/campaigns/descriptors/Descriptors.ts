@@ -11,10 +11,10 @@ import * as Report from "../../harness/Report.ts"
 import * as Rounds from "../../harness/Rounds.ts"
 
 /** How many processes there are, on each engine. */
-const processes = 12
+const processes = 16
 
 /** How often each of them opens and closes. */
-const lives = 4
+const lives = 3
 
 /** How many descriptors each may have: some more than it needs. */
 const mostOpenFiles = 200

@@ -39,13 +39,13 @@ interface Named {
 }
 
 /** How long an answer may take: nothing may be tried for ever. */
-const patience = "2 minutes"
+const patience = "1 minute"
 
 /** How many ledgers are written to, each by one fiber at a time. */
 const writers = 8
 
 /** How often the descriptors run out between an open and a close. */
-const famines = 6
+const famines = 5
 
 /** Works in one directory. */
 export class Starving {

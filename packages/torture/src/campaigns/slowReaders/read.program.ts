@@ -12,7 +12,4 @@ import { Reading } from "./Reading.ts"
 const [directory = "", seed = "", cycles = "", seconds = ""] = process.argv.slice(2)
 
 const reading = new Reading(directory, Random.make(Number(seed)), new Findings())
-const report = await Effect.runPromise(reading.run(Number(cycles), Number(seconds)))
-Report.print(report)
-// What hangs is a finding by now, and must not keep the process.
-if (report.found.length > 0) process.exit(0)
+Report.finish(await Effect.runPromise(reading.run(Number(cycles), Number(seconds))))
