@@ -3,7 +3,8 @@
  * core two at a time: `npm run torture -- --help`.
  *
  * Prints a line for each with what it did and what it found. A campaign that
- * found something prints the seed that repeats it, and makes the exit code 1.
+ * found something prints the promise that is broken and the seed that repeats
+ * it, and makes the exit code 1.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import * as Argument from "effect/cli/Argument"
@@ -13,9 +14,9 @@ import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Campaign, Outcome, Settings } from "./Campaign.ts"
 import { campaigns } from "./campaigns/index.ts"
-import * as Programs from "./Programs.ts"
+import type { Campaign, Outcome, Settings } from "./harness/Campaign.ts"
+import * as Programs from "./harness/Programs.ts"
 
 class Found extends Data.TaggedError("Found")<{ readonly message: string }> {}
 
@@ -67,6 +68,7 @@ const report = Effect.fnUntraced(function* (campaign: Campaign, settings: Settin
   yield* Console.log(`${campaign.name.padEnd(20)} ${seconds.padStart(6)} s  ${outcome.did}`)
   for (const finding of outcome.found) yield* Console.error(`  FOUND ${finding}`)
   if (outcome.found.length > 0) {
+    yield* Console.error(`  promised: ${campaign.promise}`)
     yield* Console.error(`  repeat with: npm run torture -- ${campaign.name} --seed ${settings.seed}`)
   }
   return outcome.found.length

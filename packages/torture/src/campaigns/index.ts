@@ -1,21 +1,24 @@
 /**
  * Every campaign, in the order in which they run.
  */
-import type { Campaign } from "../Campaign.ts"
-import { ioErrors } from "./IoErrors.ts"
-import { memory } from "./Memory.ts"
-import { networkFace } from "./NetworkFace.ts"
-import { lastEntry } from "./LastEntry.ts"
-import { twoOwners } from "./TwoOwners.ts"
-import { everyExit } from "./EveryExit.ts"
-import { diskFull } from "./DiskFull.ts"
-import { closeStorm } from "./CloseStorm.ts"
-import { corruption } from "./Corruption.ts"
-import { kill9 } from "./Kill9.ts"
-import { powerLoss } from "./PowerLoss.ts"
-import { bookkeeper } from "./BookKeeper.ts"
-import { lyingInput } from "./LyingInput.ts"
-import { rebuild } from "./Rebuild.ts"
+import type { Campaign } from "../harness/Campaign.ts"
+import { bookkeeper } from "./bookkeeper/BookKeeper.ts"
+import { closeStorm } from "./closeStorm/CloseStorm.ts"
+import { copies } from "./copies/Copies.ts"
+import { corruption } from "./corruption/Corruption.ts"
+import { descriptors } from "./descriptors/Descriptors.ts"
+import { diskFull } from "./diskFull/DiskFull.ts"
+import { everyExit } from "./everyExit/EveryExit.ts"
+import { ioErrors } from "./ioErrors/IoErrors.ts"
+import { kill9 } from "./kill9/Kill9.ts"
+import { lastEntry } from "./lastEntry/LastEntry.ts"
+import { lyingInput } from "./lyingInput/LyingInput.ts"
+import { memory } from "./memory/Memory.ts"
+import { networkFace } from "./networkFace/NetworkFace.ts"
+import { powerLoss } from "./powerLoss/PowerLoss.ts"
+import { rebuild } from "./rebuild/Rebuild.ts"
+import { slowReaders } from "./slowReaders/SlowReaders.ts"
+import { twoOwners } from "./twoOwners/TwoOwners.ts"
 
 /** The campaigns. */
 export const campaigns: ReadonlyArray<Campaign> = [
@@ -25,8 +28,11 @@ export const campaigns: ReadonlyArray<Campaign> = [
   powerLoss,
   diskFull,
   ioErrors,
+  descriptors,
+  slowReaders,
   corruption,
   twoOwners,
+  copies,
   rebuild,
   bookkeeper,
   lyingInput,

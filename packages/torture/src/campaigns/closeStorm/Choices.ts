@@ -10,7 +10,7 @@ import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scheduler from "effect/Scheduler"
-import type { Random } from "../../Random.ts"
+import type { Random } from "../../harness/Random.ts"
 
 /** Decides what happens next. */
 export class Choices implements Scheduler.Scheduler {

@@ -5,8 +5,8 @@
 import { EntryId, type EntryLocationIndex, LedgerId, Location } from "@effect-bookie/entry-location-index"
 import type { RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
-import type { Findings } from "../../Findings.ts"
-import type { Random } from "../../Random.ts"
+import type { Findings } from "../../harness/Findings.ts"
+import type { Random } from "../../harness/Random.ts"
 
 type Index = EntryLocationIndex.EntryLocationIndex["Service"]
 

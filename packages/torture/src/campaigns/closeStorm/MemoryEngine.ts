@@ -10,7 +10,7 @@ import { Engine } from "@effect-bookie/rocksdb"
 import * as Bytes from "effect/Bytes"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Findings } from "../../Findings.ts"
+import type { Findings } from "../../harness/Findings.ts"
 
 /** Provides the engine. What a path holds outlives its database. */
 export const layer = (turn: () => Promise<void>, findings: Findings): Layer.Layer<Engine.Engine> => {

@@ -6,9 +6,8 @@
  * At the end all is closed, mostly while the disk is full, and opened again:
  * every acknowledged entry is there, byte for byte, and nothing else is counted.
  */
-import { EntryId, EntryLocationIndex, LedgerId } from "@effect-bookie/entry-location-index"
-import { EntryLog, type EntryLogError, type Location } from "@effect-bookie/entry-log"
-import type { RocksDBError } from "@effect-bookie/rocksdb"
+import { EntryId, LedgerId } from "@effect-bookie/entry-location-index"
+import type { EntryLog } from "@effect-bookie/entry-log"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,25 +16,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { createHash } from "node:crypto"
 import * as Fs from "node:fs"
-import type { Findings } from "../../Findings.ts"
-import type { Random } from "../../Random.ts"
-import type { Report } from "../../Report.ts"
-import * as Stack from "../../Stack.ts"
-import * as ThisEngine from "../../ThisEngine.ts"
-
-type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
-
-interface Services {
-  readonly index: EntryLocationIndex.EntryLocationIndex["Service"]
-  readonly entryLog: EntryLog.EntryLog["Service"]
-}
-
-interface Stored {
-  readonly entry: EntryLog.Entry
-  readonly location: Location.Location
-}
+import type { Failure } from "../../harness/Exits.ts"
+import type { Findings } from "../../harness/Findings.ts"
+import type { Random } from "../../harness/Random.ts"
+import type { Report } from "../../harness/Report.ts"
+import * as Stack from "../../harness/Stack.ts"
+import * as ThisEngine from "../../harness/ThisEngine.ts"
+import { Acknowledged, type Services, currentServices, type Stored } from "../../model/Acknowledged.ts"
 
 /** How long one operation may take on a full disk: to fail is all that it can do. */
 const patience = "2 minutes"
@@ -48,7 +36,7 @@ export class Filling {
   readonly #directory: string
   readonly #random: Random
   readonly #findings: Findings
-  readonly #stored = new Map<string, Stored>()
+  readonly #acknowledged: Acknowledged
   readonly #figures = {
     fills: 0,
     acknowledged: 0,
@@ -71,6 +59,7 @@ export class Filling {
     this.#directory = directory
     this.#random = random
     this.#findings = findings
+    this.#acknowledged = new Acknowledged(findings)
     this.#largestPayload = random.pick([0, 40, 400, 20_000])
   }
 
@@ -109,7 +98,7 @@ export class Filling {
       yield* Scope.close(scope, Exit.void)
       return false
     }
-    const services = yield* Effect.provideContext(servicesOf, opened.value)
+    const services = yield* Effect.provideContext(currentServices, opened.value)
     // What it has begun ends with it.
     const answer = yield* Effect.flatMap(Effect.forkChild(use(services)), Fiber.join)
     this.#begin("closing")
@@ -214,28 +203,17 @@ export class Filling {
     return false
   })
 
-  #store({ entryLog, index }: Services): Effect.Effect<void, Failure> {
+  #store(services: Services): Effect.Effect<void, Failure> {
     // Small entries in large batches, so that a disk is full in some seconds.
     const largest = this.#largestPayload < 400 ? 1_500 : 60
     const entries = Array.from({ length: 1 + this.#random.below(largest) }, () => this.#makeEntry())
-    return Effect.gen({ self: this }, function* () {
-      const locations = yield* entryLog.appendAll(entries)
-      yield* entryLog.sync
-      const located = entries.flatMap((entry, at) => {
-        const location = locations[at]
-        return location === undefined ? [] : [{ entry, location }]
-      })
-      yield* index.addLocations(located.map(({ entry, location }) => ({ ...entry, location })))
-      for (const stored of located) this.#stored.set(nameOf(stored.entry), stored)
-      this.#figures.acknowledged += located.length
+    return Effect.map(this.#acknowledged.store(services, entries), (count) => {
+      this.#figures.acknowledged += count
     })
   }
 
-  #delete({ index }: Services): Effect.Effect<void, Failure> {
-    const ledgerId = LedgerId.make(BigInt(this.#random.below(ledgers)))
-    return Effect.map(index.deleteLedger(ledgerId), () => {
-      for (const [name, { entry }] of this.#stored) if (entry.ledgerId === ledgerId) this.#stored.delete(name)
-    })
+  #delete(services: Services): Effect.Effect<void, Failure> {
+    return this.#acknowledged.deleteLedger(services, LedgerId.make(BigInt(this.#random.below(ledgers))))
   }
 
   /** An entry that was never stored before, far from the one before it, so that the index has much to write. */
@@ -250,67 +228,33 @@ export class Filling {
   readonly #verifySome = Effect.fnUntraced(function* (this: Filling, services: Services) {
     this.#begin("reading some entries")
     const count = yield* Effect.exit(services.index.entryCount)
-    if (!Exit.isSuccess(count) || count.value !== BigInt(this.#stored.size)) {
-      this.#findings.add(`the count is ${String(count)}, and ${this.#stored.size} entries are acknowledged`)
+    if (!Exit.isSuccess(count) || count.value !== BigInt(this.#acknowledged.size)) {
+      this.#findings.add(`the count is ${String(count)}, and ${this.#acknowledged.size} entries are acknowledged`)
     }
-    const all = [...this.#stored.values()]
+    const { all } = this.#acknowledged
     for (let count = 0; count < 100 && all.length > 0; count++) {
       const stored = all[this.#random.below(all.length)]
       if (stored !== undefined) yield* this.#verify(services, stored)
     }
   })
 
-  readonly #verify = Effect.fnUntraced(function* (
-    this: Filling,
-    { entryLog, index }: Services,
-    { entry, location }: Stored
-  ) {
+  readonly #verify = Effect.fnUntraced(function* (this: Filling, services: Services, stored: Stored) {
     this.#figures.read += 1
-    const { entryId, ledgerId, payload } = entry
-    const read = Effect.gen(function* () {
-      const found = yield* index.getLocation(ledgerId, entryId)
-      return { found, payload: yield* entryLog.read(ledgerId, entryId, location) }
-    })
-    const exit = yield* Effect.exit(Effect.timeout(read, patience))
+    const exit = yield* Effect.exit(Effect.timeout(this.#acknowledged.isThere(services, stored), patience))
     if (Exit.isFailure(exit)) {
       this.#findings.add(`an acknowledged entry cannot be read: ${Cause.pretty(exit.cause)}`)
-    } else if (exit.value.found !== location || digest(exit.value.payload) !== digest(payload)) {
-      this.#findings.add(`entry ${nameOf(entry)} is at ${exit.value.found}, not at ${location}, or has other bytes`)
+    } else {
+      const { entryId, ledgerId } = stored.entry
+      this.#findings.check(exit.value, `entry ${entryId} of ledger ${ledgerId} is elsewhere, or has other bytes`)
     }
   })
 
   /** Every acknowledged entry is there, and the index has no other. */
   readonly #verifyAll = Effect.fnUntraced(function* (this: Filling, services: Services) {
-    const { index } = services
     this.#begin("scanning everything")
-    let found = 0
-    const scan = index.ledgers.pipe(
-      Stream.flatMap((ledgerId) => index.entries(ledgerId)),
-      Stream.runForEach((entry) =>
-        Effect.sync(() => {
-          found += 1
-          const name = nameOf(entry)
-          const expected = this.#stored.get(name)?.location
-          this.#findings.check(expected === entry.location, `entry ${name} is at ${entry.location}, not at ${expected}`)
-        })
-      )
-    )
-    const exit = yield* Effect.exit(scan)
-    if (Exit.isFailure(exit)) this.#findings.add(`the index cannot be scanned: ${Cause.pretty(exit.cause)}`)
-    this.#findings.check(found === this.#stored.size, `${found} of ${this.#stored.size} entries are there`)
-    yield* this.#scan(services)
+    yield* this.#acknowledged.verifyIndex(services)
+    yield* this.#acknowledged.verifyLogs(services)
     for (let samples = 0; samples < 10; samples++) yield* this.#verifySome(services)
-  })
-
-  /** A scan of the logs finds what was acknowledged, whatever failed writes have left there. */
-  readonly #scan = Effect.fnUntraced(function* (this: Filling, { entryLog }: Services) {
-    const found = new Set<Location.Location>()
-    const exit = yield* Effect.exit(
-      Stream.runForEach(entryLog.scan(), ({ location }) => Effect.sync(() => found.add(location)))
-    )
-    if (Exit.isFailure(exit)) this.#findings.add(`the logs cannot be scanned: ${Cause.pretty(exit.cause)}`)
-    const missing = [...this.#stored.values()].filter(({ location }) => !found.has(location))
-    this.#findings.check(missing.length === 0, `a scan of the logs misses ${missing.length} entries`)
   })
 
   /** An open on a full disk succeeds, or says so and leaves the directory as it was. */
@@ -347,11 +291,3 @@ const ledgers = 40
 
 /** More than any of the disks has room for. */
 const maxBatches = 20_000
-
-const servicesOf = Effect.gen(function* () {
-  return { index: yield* EntryLocationIndex.EntryLocationIndex, entryLog: yield* EntryLog.EntryLog }
-})
-
-const nameOf = ({ entryId, ledgerId }: EntryLocationIndex.EntryLocationId): string => `${ledgerId}:${entryId}`
-
-const digest = (bytes: Uint8Array): string => createHash("sha1").update(bytes).digest("hex")

@@ -3,25 +3,23 @@
  * fails with a typed error and soon, the close comes to its end, and once the
  * trouble is over everything that was acknowledged is there.
  */
-import { EntryId, EntryLocationIndex, LedgerId } from "@effect-bookie/entry-location-index"
-import { EntryLog, type EntryLogError, type Location } from "@effect-bookie/entry-log"
-import type { RocksDBError } from "@effect-bookie/rocksdb"
+import { EntryId, LedgerId } from "@effect-bookie/entry-location-index"
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import * as Disk from "../../Disk.ts"
-import type { Findings } from "../../Findings.ts"
-import type { Random } from "../../Random.ts"
-import type { Report } from "../../Report.ts"
-import * as Stack from "../../Stack.ts"
+import * as Disk from "../../harness/Disk.ts"
+import type { Failure } from "../../harness/Exits.ts"
+import type { Findings } from "../../harness/Findings.ts"
+import type { Random } from "../../harness/Random.ts"
+import type { Report } from "../../harness/Report.ts"
+import * as Stack from "../../harness/Stack.ts"
+import { Acknowledged, type Services, currentServices } from "../../model/Acknowledged.ts"
 
 /** A trouble. */
 export interface Kind {
@@ -140,14 +138,6 @@ const firstData = 98 * 4096
 /** In bytes: how much of the files a disk that fails may still read. */
 const mostSpared = 1024 * 1024
 
-type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
-type Services = Context.Context<EntryLocationIndex.EntryLocationIndex | EntryLog.EntryLog>
-
-interface Stored {
-  readonly entry: EntryLog.Entry
-  readonly location: Location.Location
-}
-
 /** How long an answer may take: nothing may be tried for ever. */
 const patience = "2 minutes"
 
@@ -157,7 +147,7 @@ export class Trouble {
   readonly #directory: string
   readonly #random: Random
   readonly #findings: Findings
-  readonly #stored: Array<Stored> = []
+  readonly #acknowledged: Acknowledged
   readonly #figures = { acknowledged: 0, refused: 0, read: 0, failedCloses: 0, eio: 0 }
   #next = 0
 
@@ -166,6 +156,7 @@ export class Trouble {
     this.#directory = directory
     this.#random = random
     this.#findings = findings
+    this.#acknowledged = new Acknowledged(findings)
   }
 
   /** Does it all. */
@@ -174,27 +165,30 @@ export class Trouble {
     if (this.#kind.beforeOpen) yield* this.#openInTrouble()
     else yield* this.#useInTrouble()
     yield* this.#healthy((services) => Effect.andThen(this.#verify(services, true), this.#storeSome(services, 5, true)))
-    yield* this.#healthy((services) => Effect.andThen(this.#verify(services, true), this.#scan(services)))
+    yield* this.#healthy((services) =>
+      Effect.andThen(this.#verify(services, true), this.#acknowledged.verifyLogs(services))
+    )
     return { figures: this.#figures, found: this.#findings.all }
   })
 
-  get #layer() {
-    return Stack.layer({
+  get #open(): Effect.Effect<Services, Failure, Scope.Scope> {
+    const layer = Stack.layer({
       directory: `${this.#directory}/data`,
       database: { writeBufferSize: "64 KiB", shutdownDeadline: "2 minutes" },
       index: { compactionInterval: "20 millis", pageCacheSize: 0, writeBufferSize: "4 KiB" },
       logs: { maxLogSize: "64 KiB" }
     })
+    return Effect.flatMap(Layer.build(layer), (context) => Effect.provideContext(currentServices, context))
   }
 
   readonly #healthy = Effect.fnUntraced(function* (this: Trouble, use: (services: Services) => Effect.Effect<void>) {
-    const exit = yield* Effect.exit(Effect.scoped(Effect.flatMap(Layer.build(this.#layer), use)))
+    const exit = yield* Effect.exit(Effect.scoped(Effect.flatMap(this.#open, use)))
     if (Exit.isFailure(exit)) this.#findings.add(`without trouble: ${Cause.pretty(exit.cause)}`)
   })
 
   readonly #openInTrouble = Effect.fnUntraced(function* (this: Trouble) {
     this.#kind.begin(this.#directory, this.#random)
-    const exit = yield* Effect.exit(Effect.timeoutOption(Effect.scoped(Layer.build(this.#layer)), patience))
+    const exit = yield* Effect.exit(Effect.timeoutOption(Effect.scoped(this.#open), patience))
     this.#kind.end(this.#directory)
     this.#figures.refused += 1
     if (!this.#isTyped(exit)) this.#findings.add(`the open answered ${describe(exit)}`)
@@ -203,7 +197,7 @@ export class Trouble {
   /** The trouble comes while all is open and lasts until after the close, or ends before it. */
   readonly #useInTrouble = Effect.fnUntraced(function* (this: Trouble) {
     const scope = yield* Scope.make()
-    const services = yield* Effect.orDie(Layer.buildWithScope(this.#layer, scope))
+    const services = yield* Effect.orDie(Scope.provide(this.#open, scope))
     yield* this.#storeSome(services, 5, true)
     this.#kind.begin(this.#directory, this.#random)
     yield* this.#storeSome(services, 60, false)
@@ -228,58 +222,35 @@ export class Trouble {
     mustSucceed: boolean
   ) {
     for (let batch = 0; batch < batches; batch++) {
-      const exit = yield* Effect.exit(Effect.timeoutOption(Effect.provideContext(this.#store, services), patience))
+      const exit = yield* Effect.exit(Effect.timeoutOption(this.#store(services), patience))
       if (Exit.isSuccess(exit) && Option.isSome(exit.value)) continue
       this.#figures.refused += 1
       if (mustSucceed || !this.#isTyped(exit)) this.#findings.add(`a write answered ${describe(exit)}`)
     }
   })
 
-  readonly #store: Effect.Effect<void, Failure, EntryLocationIndex.EntryLocationIndex | EntryLog.EntryLog> = Effect.gen(
-    { self: this },
-    function* () {
-      const index = yield* EntryLocationIndex.EntryLocationIndex
-      const entryLog = yield* EntryLog.EntryLog
-      const entries = Array.from({ length: 1 + this.#random.below(30) }, () => {
-        const number = this.#next++
-        const payload = Buffer.alloc(this.#random.below(400), `${number} `)
-        return { ledgerId: LedgerId.make(BigInt(number % 7)), entryId: EntryId.make(BigInt(number)), payload }
-      })
-      const locations = yield* entryLog.appendAll(entries)
-      yield* entryLog.sync
-      const stored = entries.flatMap((entry, at) => {
-        const location = locations[at]
-        return location === undefined ? [] : [{ entry, location }]
-      })
-      yield* index.addLocations(stored.map(({ entry, location }) => ({ ...entry, location })))
-      this.#stored.push(...stored)
-      this.#figures.acknowledged += stored.length
-    }
-  )
+  #store(services: Services): Effect.Effect<void, Failure> {
+    const entries = Array.from({ length: 1 + this.#random.below(30) }, () => {
+      const number = this.#next++
+      const payload = Buffer.alloc(this.#random.below(400), `${number} `)
+      return { ledgerId: LedgerId.make(BigInt(number % 7)), entryId: EntryId.make(BigInt(number)), payload }
+    })
+    return Effect.map(this.#acknowledged.store(services, entries), (count) => {
+      this.#figures.acknowledged += count
+    })
+  }
 
   /** Reads what was acknowledged; what comes back is right, and where it must come back it does. */
   readonly #verify = Effect.fnUntraced(function* (this: Trouble, services: Services, isReadable: boolean) {
-    const samples = isReadable ? this.#stored : this.#stored.slice(-20)
+    const { all } = this.#acknowledged
+    const samples = isReadable ? all : all.slice(-20)
     for (const stored of samples) {
-      const read = Effect.provideContext(readBack(stored), services)
-      const exit = yield* Effect.exit(Effect.timeoutOption(read, patience))
+      const exit = yield* Effect.exit(Effect.timeoutOption(this.#acknowledged.isThere(services, stored), patience))
       this.#figures.read += 1
       if (Exit.isSuccess(exit) && Option.isSome(exit.value)) {
         this.#findings.check(exit.value.value, `entry ${stored.entry.entryId} is elsewhere, or has other bytes`)
       } else if (isReadable || !this.#isTyped(exit)) this.#findings.add(`a read answered ${describe(exit)}`)
     }
-  })
-
-  /** A scan of the logs finds what was acknowledged, whatever failed writes have left there. */
-  readonly #scan = Effect.fnUntraced(function* (this: Trouble, services: Services) {
-    const found = new Set<Location.Location>()
-    const scan = Effect.flatMap(EntryLog.EntryLog, (entryLog) =>
-      Stream.runForEach(entryLog.scan(), ({ location }) => Effect.sync(() => found.add(location)))
-    )
-    const exit = yield* Effect.exit(Effect.provideContext(scan, services))
-    if (Exit.isFailure(exit)) this.#findings.add(`the logs cannot be scanned: ${Cause.pretty(exit.cause)}`)
-    const missing = this.#stored.filter(({ location }) => !found.has(location))
-    this.#findings.check(missing.length === 0, `a scan of the logs misses ${missing.length} entries`)
   })
 
   #isTyped(exit: Exit.Exit<Option.Option<unknown>, Failure>): boolean {
@@ -290,15 +261,6 @@ export class Trouble {
     return this.#kind.reasons.includes(error.value.reason._tag)
   }
 }
-
-const readBack = ({ entry, location }: Stored) =>
-  Effect.gen(function* () {
-    const index = yield* EntryLocationIndex.EntryLocationIndex
-    const entryLog = yield* EntryLog.EntryLog
-    const found = yield* index.getLocation(entry.ledgerId, entry.entryId)
-    const payload = yield* entryLog.read(entry.ledgerId, entry.entryId, location)
-    return found === location && Buffer.compare(payload, entry.payload) === 0
-  })
 
 const describe = (exit: Exit.Exit<Option.Option<unknown>, Failure>): string => {
   if (Exit.isFailure(exit)) {

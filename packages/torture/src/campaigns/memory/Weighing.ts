@@ -13,9 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
-import type { Findings } from "../../Findings.ts"
-import type { Random } from "../../Random.ts"
-import type { Report } from "../../Report.ts"
+import type { Findings } from "../../harness/Findings.ts"
+import type { Random } from "../../harness/Random.ts"
+import type { Report } from "../../harness/Report.ts"
 
 type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
 type Work = Effect.Effect<void, Failure, EntryLocationIndex.EntryLocationIndex | EntryLog.EntryLog>

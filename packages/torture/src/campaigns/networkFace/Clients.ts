@@ -5,7 +5,7 @@
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { setTimeout } from "node:timers/promises"
-import type { Random } from "../../Random.ts"
+import type { Random } from "../../harness/Random.ts"
 
 /** What a server answered. */
 export interface Answer {

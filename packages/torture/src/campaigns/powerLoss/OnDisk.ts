@@ -4,13 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import * as Disk from "../../Disk.ts"
-import type * as Engines from "../../Engines.ts"
-import { Expectation, progressOf } from "../../Expectation.ts"
-import type { Findings } from "../../Findings.ts"
-import { inspectBy } from "../../Inspector.ts"
-import * as Process from "../../Process.ts"
-import type * as Random from "../../Random.ts"
+import * as Disk from "../../harness/Disk.ts"
+import type * as Engines from "../../harness/Engines.ts"
+import type { Findings } from "../../harness/Findings.ts"
+import * as Process from "../../harness/Process.ts"
+import type * as Random from "../../harness/Random.ts"
+import { Expectation, progressOf } from "../../model/Expectation.ts"
+import { inspectBy } from "../../model/Inspector.ts"
 
 /** In milliseconds. */
 const longestLife = 250
@@ -43,7 +43,7 @@ export class OnDisk {
     const millis = this.#random.below(longestLife)
     const where = `${this.#engine.name} on a disk, seed ${this.#seed}, without power after ${millis} ms, from operation ${first}`
     const after = `${this.#room}/after`
-    const program = this.#engine.program("bookie", this.#disk.directory, String(this.#seed), String(first))
+    const program = this.#engine.program("model/bookie", this.#disk.directory, String(this.#seed), String(first))
     const ended = yield* Effect.scoped(
       Effect.gen({ self: this }, function* () {
         const child = yield* Process.start(Disk.powered(this.#disk, after, program))
@@ -61,7 +61,7 @@ export class OnDisk {
     const copy = Disk.of(`${this.#room}/copy`)
     Fs.mkdirSync(copy.directory, { recursive: true })
     Fs.copyFileSync(this.#disk.image, copy.image)
-    const inspection = this.#engine.program("inspect", String(this.#seed), copy.directory)
+    const inspection = this.#engine.program("model/inspect", String(this.#seed), copy.directory)
     const found = yield* Effect.result(inspectBy(Disk.mounted(copy, inspection)))
     if (found._tag === "Failure") {
       // Before the first acknowledgement there need be nothing.

@@ -6,7 +6,7 @@ import { EntryLog, type EntryLogError, Location } from "@effect-bookie/entry-log
 import { RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as ThisEngine from "../../ThisEngine.ts"
+import * as ThisEngine from "../../harness/ThisEngine.ts"
 
 /** What opening or using it fails with. */
 export type Failure = RocksDBError.RocksDBError | EntryLogError.EntryLogError
