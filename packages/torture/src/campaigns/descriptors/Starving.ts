@@ -24,6 +24,7 @@ import * as Patience from "../../harness/Patience.ts"
 import type { Random } from "../../harness/Random.ts"
 import type { Report } from "../../harness/Report.ts"
 import * as Stack from "../../harness/Stack.ts"
+import * as ThisEngine from "../../harness/ThisEngine.ts"
 import { Acknowledged, currentServices, type Services } from "../../model/Acknowledged.ts"
 import * as Operations from "../../model/Operations.ts"
 
@@ -149,6 +150,8 @@ export class Starving {
     const work = Effect.fnUntraced(function* (this: Starving, writer: number) {
       for (let count = 0; count < operations && this.#findings.none; count++) {
         const { name, run } = this.#choose(opened, writer)
+        // RocksDB 6.17 lets a compaction wait for a flush that found no descriptors, until a later write tries that again.
+        if (name === "compact" && ThisEngine.isLevel && !mustSucceed) continue
         // A stream fails where the directory is opened anew under it, which the first write may do: not again and again.
         const isStream = name === "entries" || name.startsWith("stream")
         const again = { times: isStream && mustSucceed ? 3 : 0, while: (error: Exits.Failure) => error.isRetryable }
