@@ -225,8 +225,10 @@ const build: (
   yield* Stream.runForEachArray(entryLog.scan({ payloads: false, salvage, onPassedOver }), (entries) => {
     for (const { entryId, ledgerId, location } of entries) {
       scanned += 1
-      if (includes(ledgerId)) changes.add(ledgerId, entryId, location)
-      else excluded += 1
+      const isIncluded = includes(ledgerId)
+      if (isIncluded === true) changes.add(ledgerId, entryId, location)
+      else if (isIncluded === false) excluded += 1
+      else return Effect.fail(RebuildErrors.badIncludes(isIncluded, path))
     }
     const last = entries.at(-1)
     return changes.size < batchSize || last === undefined ? Effect.void : commit(logSizes.upTo(last.location))

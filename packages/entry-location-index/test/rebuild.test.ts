@@ -133,6 +133,7 @@ describe("a rebuild", () => {
       ])
       yield* using(database, (index) => index.addLocations(range(9n, 0, 1000)))
       Fs.mkdirSync(`${database}.rebuild/index`, { recursive: true })
+      Fs.writeFileSync(`${database}.rebuild/lock`, "")
       Fs.writeFileSync(`${database}.rebuild/index/CURRENT`, "of a rebuild that was killed")
       yield* IndexRebuild.rebuild({ entryLogs, database })
       assert.deepStrictEqual(yield* using(database, everything), latest(written))

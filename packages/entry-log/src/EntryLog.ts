@@ -41,6 +41,7 @@ import { Scan } from "./internal/Logs.ts"
 import { resolve, type Settings } from "./internal/options.ts"
 import type { Statistics } from "./internal/Statistics.ts"
 import { readEntry } from "./internal/readEntry.ts"
+import { take } from "./internal/refusal.ts"
 import type { LedgerId } from "./LedgerId.ts"
 import type { Location } from "./Location.ts"
 
@@ -132,8 +133,9 @@ export class EntryLog extends Context.Service<
     ) => Effect.Effect<Location, EntryLogError.EntryLogError>
     /**
      * Appends entries in their order and answers their locations in that order. The array is read when the effect
-     * runs; with an entry that is invalid, none is appended. If it fails otherwise, some of them may stand in the logs; appending all of them again is safe, since
-     * of an entry that is there twice the latest holds.
+     * runs; with an entry that is invalid then, none is appended. If it fails otherwise, or because a payload has changed
+     * while it waited, some of them may stand in the logs; appending all of them again is safe, since of an entry that is
+     * there twice the latest holds.
      */
     readonly appendAll: (
       entries: ReadonlyArray<Entry>
@@ -223,11 +225,11 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
 
   const append = (
     operation: string,
-    entries: ReadonlyArray<Entry>
+    read: () => ReadonlyArray<Arguments.Addition>
   ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> => {
     const where = { operation, path: directory }
     return operations.run(operation, () => {
-      const additions = Arguments.additions(entries, settings, where)
+      const additions = take(where, read)
       if (appender === undefined) throw EntryLogError.readOnly(where)
       return appender.append(additions)
     })
@@ -237,19 +239,22 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
     directory,
     statistics: opened.statistics,
     append: (ledgerId, entryId, payload) =>
-      Effect.map(append("append", [{ ledgerId, entryId, payload }]), onlyLocation),
-    appendAll: (entries) => append("appendAll", entries),
+      Effect.map(
+        append("append", () => [Arguments.addition(ledgerId, entryId, payload, settings)]),
+        onlyLocation
+      ),
+    appendAll: (entries) => append("appendAll", () => Arguments.additions(entries, settings)),
     sync: operations.run("sync", () => appender?.sync() ?? Promise.resolve()),
     read: (ledgerId, entryId, location) =>
       operations.run("read", () => {
-        Arguments.checkRead(ledgerId, entryId, location, { operation: "read", path: directory })
+        take({ operation: "read", path: directory }, () => Arguments.checkRead(ledgerId, entryId, location))
         return readEntry(settings, descriptors, ledgerId, entryId, location)
       }),
     scan: (options) =>
       Stream.fromPull(
         Effect.map(
           operations.run("scan", async () => {
-            return Arguments.scanSettings(options, { operation: "scan", path: directory })
+            return take({ operation: "scan", path: directory }, () => Arguments.scanSettings(options))
           }),
           (settings) => {
             const scan = new Scan(logs, settings)

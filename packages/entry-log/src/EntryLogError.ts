@@ -9,7 +9,7 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Os from "node:os"
-import { describe } from "./internal/describe.ts"
+import * as Thrown from "./internal/thrown.ts"
 
 const ReasonFields = {
   /** What happened, and what to do about it. */
@@ -163,7 +163,7 @@ export const corruption = (message: string, where: Where): EntryLogError =>
   make(
     Corruption,
     where,
-    `${where.path}: ${message}. Restore the file from a copy, or move it out of the directory to go on without its entries.`
+    `${where.path}: ${message}. Restore the file from a copy, or go on without what is damaged, by a scan or a rebuild with salvage: true.`
   )
 
 /** Makes the `NotFound` error of a log that is not there: of the location of a read, or of a scan that had listed it. */
@@ -191,13 +191,13 @@ export const missingDirectory = (where: Where): EntryLogError =>
 /** Makes the error of an open for writing that could not load what locks the directory. */
 export const lockNotLoaded = (cause: unknown, where: Where): EntryLogError =>
   // Whatever was loading, by its own code or by none, tells it in the words of the operating system.
-  /too many open files/i.test(messageOf(cause))
-    ? ioError(where, `${messageOf(cause)}. ${troubleOf("EMFILE").advice}`, cause, "EMFILE")
+  /too many open files/i.test(Thrown.messageOf(cause))
+    ? ioError(where, `${Thrown.messageOf(cause)}. ${troubleOf("EMFILE").advice}`, cause, "EMFILE")
     : make(
         LockUnavailable,
         where,
         `the native part of "fs-native-extensions", which locks the directory, cannot be loaded by Node ` +
-          `${process.version} (${messageOf(cause)}). It is there for Linux with glibc, macOS and Windows, and needs a ` +
+          `${process.version} (${Thrown.messageOf(cause)}). It is there for Linux with glibc, macOS and Windows, and needs a ` +
           `Node that may load addons. Entry logs that are opened with readOnly need no lock.`,
         cause
       )
@@ -207,7 +207,7 @@ export const noLocks = (cause: unknown, where: Where): EntryLogError =>
   make(
     LockUnavailable,
     where,
-    `the file system of ${where.path} has no locks of open files (${messageOf(cause)}), so nothing would keep a second ` +
+    `the file system of ${where.path} has no locks of open files (${Thrown.messageOf(cause)}), so nothing would keep a second ` +
       `writer out. Put the directory on one that has, or let the mount have locks. Entry logs that are opened with ` +
       `readOnly need no lock.`,
     cause
@@ -228,7 +228,7 @@ export const displacedLock = (where: Where): EntryLogError =>
 export const failedSync = (cause: unknown, path: string): EntryLogError =>
   ioError(
     { operation: "sync", path },
-    `${messageOf(cause)}, at ${path}. Entries since the last sync may be lost, and nothing is appended any more. ` +
+    `${Thrown.messageOf(cause)}, at ${path}. Entries since the last sync may be lost, and nothing is appended any more. ` +
       `Open the directory again to go on with what is there.`,
     cause
   )
@@ -237,7 +237,7 @@ export const failedSync = (cause: unknown, path: string): EntryLogError =>
 export const fromSystem = (cause: unknown, where: Where): EntryLogError => {
   if (isEntryLogError(cause)) return cause
   const code = codeOf(cause)
-  const text = `${messageOf(cause)}, at ${where.path}.`
+  const text = `${Thrown.messageOf(cause)}, at ${where.path}.`
   return code === "ENOSPC" || code === "EDQUOT"
     ? make(NoSpace, where, `${text} Free some room on the device; entries that were acknowledged are kept.`, cause)
     : ioError(where, `${text} ${troubleOf(code).advice}`, cause)
@@ -291,18 +291,14 @@ const otherwise: Trouble = {
 
 /** Also one that another realm, or another copy of this package, has made. */
 const isEntryLogError = (cause: unknown): cause is EntryLogError =>
-  Predicate.isTagged(cause, "EntryLogError") && Predicate.hasProperty(cause, "reason")
+  Thrown.tagOf(cause) === "EntryLogError" && Predicate.hasProperty(cause, "reason")
 
-/** The code of an error. It tells also where the error is of another realm, and so no `instanceof Error` of this one. */
 const codeOf = (cause: unknown): string | undefined => {
-  if (!Predicate.hasProperty(cause, "code") || typeof cause.code !== "string") return undefined
+  const code = Thrown.codeOf(cause)
   // libuv has no name for some, such as EDQUOT, ENOLCK and ESTALE.
-  const number = Number(/^Unknown system error -(\d+)$/.exec(cause.code)?.[1])
-  return Object.entries(Os.constants.errno).find(([, errno]) => errno === number)?.[0] ?? cause.code
+  const number = Number(/^Unknown system error -(\d+)$/.exec(code ?? "")?.[1])
+  return Object.entries(Os.constants.errno).find(([, errno]) => errno === number)?.[0] ?? code
 }
-
-const messageOf = (cause: unknown): string =>
-  Predicate.hasProperty(cause, "message") && typeof cause.message === "string" ? cause.message : describe(cause)
 
 interface Fields extends Where {
   readonly message: string

@@ -13,6 +13,9 @@ import { EntryId, EntryLog, LedgerId } from "../src/index.ts"
 import * as Fixtures from "./fixtures.ts"
 import { bytes, entry, entryBytes, reasonOf, tagOf, using } from "./support.ts"
 
+/** What plain JavaScript takes for an error of this package. */
+const forgedError = { _tag: "EntryLogError", reason: { _tag: "Closed" } }
+
 const ledgerId = LedgerId.make(1n)
 const entryId = EntryId.make(2n)
 
@@ -23,6 +26,7 @@ describe("an option", () => {
     [{}, ["directory", "undefined"]],
     [{ directory: "" }, ["directory", '""']],
     [{ directory: "a\0b" }, ["directory", "NUL"]],
+    [{ directory: "file:///logs" }, ["directory", '"file:///logs"', "fileURLToPath"]],
     [{ directory: 7 }, ["directory", "7"]],
     [{ directory: ["a"] }, ["directory", "Array"]],
     [{ directory: Symbol("a") }, ["directory", "Symbol(a)"]],
@@ -52,6 +56,33 @@ describe("an option", () => {
       assert.strictEqual(reason._tag, "InvalidArgument")
       for (const word of words) assert.include(reason.message, word)
       assert.isFalse(Fs.existsSync("x"))
+    })
+  )
+
+  it.effect.each<readonly [what: string, value: unknown]>([
+    ["a text", "x".repeat(100_000)],
+    ["a bigint of many digits", 2n ** 100_000n],
+    ["a symbol", Symbol("x".repeat(100_000))],
+    ["an object with a long name", { [Symbol.toStringTag]: "x".repeat(100_000) }],
+    ["an object that cannot be named", throwing(Symbol.toStringTag)]
+  ])("is refused in few words where it is %s", ([, value]) =>
+    Effect.gen(function* () {
+      const reason = yield* reasonOf(Effect.scoped(makeUnchecked({ directory: "x", maxLogSize: value })))
+      assert.strictEqual(reason._tag, "InvalidArgument")
+      assert.include(reason.message, "maxLogSize must be")
+      assert.isBelow(reason.message.length, 200)
+    })
+  )
+
+  it.effect.each<readonly [what: string, options: unknown]>([
+    ["that throws", throwing("maxLogSize")],
+    ["that throws what cannot be read", throwing("directory", revokedProxy())],
+    ["of a Proxy that was revoked", revokedProxy()]
+  ])("%s is refused", ([, options]) =>
+    Effect.gen(function* () {
+      const reason = yield* reasonOf(Effect.scoped(makeUnchecked(options)))
+      assert.strictEqual(reason._tag, "InvalidArgument")
+      assert.include(reason.message, "cannot be read")
     })
   )
 
@@ -94,7 +125,11 @@ describe("an append refuses, and does nothing for,", () => {
     ["a Proxy that was revoked", [0n, 0n, revokedProxy()], "not Proxy"],
     ["what only has the prototype of bytes", [0n, 0n, Object.create(Uint8Array.prototype)], "not Object"],
     ["bytes that were transferred away", [0n, 0n, transferred(bytes(5))], "transferred away"],
-    ["bytes that a resize cut off", [0n, 0n, cutOff()], "transferred away"]
+    ["bytes that a resize cut off", [0n, 0n, cutOff()], "transferred away"],
+    ["bytes that call themselves shorter", [0n, 0n, withLength(10, 5)], "of its memory, 10, not 5"],
+    ["bytes that call themselves longer", [0n, 0n, withLength(10, 2 ** 40)], "of its memory, 10, not 1099511627776"],
+    ["bytes whose length is no number", [0n, 0n, withLength(10, "10")], 'of its memory, 10, not "10"'],
+    ["bytes whose length cannot be read", [0n, 0n, throwing("length", undefined, bytes(10))], "cannot be read"]
   ])("%s", ([, args, words]) =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory
@@ -122,7 +157,15 @@ describe("an append refuses, and does nothing for,", () => {
     ["an array with nothing in it at a place", [entry(1n, 1n), undefined], "not undefined"],
     ["an array with a hole", holed(), "not undefined"],
     ["an array with null in it", [null], "not null"],
-    ["an array with bytes in it", [1], "not 1"]
+    ["an array with bytes in it", [1], "not 1"],
+    ["an array whose element cannot be read", throwing(0, undefined, [entry(1n, 1n)]), "cannot be read: not for you"],
+    ["an entry that cannot be read", [entry(1n, 1n), throwing("payload")], "cannot be read: not for you"],
+    ["an entry that throws nothing", [throwing("ledgerId", null)], "cannot be read: null"],
+    ["an entry that throws what cannot be read", [throwing("entryId", revokedProxy())], "cannot be read: Proxy"],
+    ["an entry that throws as a full disk does", [throwing("payload", { code: "ENOSPC" })], "cannot be read: Object"],
+    ["an entry that throws as this package does", [throwing("payload", forgedError)], "cannot be read"],
+    ["a Proxy that was revoked", revokedProxy(), "cannot be read"],
+    ["an array with a Proxy that was revoked", [revokedProxy()], "cannot be read"]
   ])("%s", ([, entries, words]) =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory
@@ -243,6 +286,36 @@ describe("an append takes", () => {
   )
 })
 
+describe("an entry whose payload is transferred away while its append waits", () => {
+  it.effect("takes the entries of its call with it, and no others", () =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* using({ directory }, (log) =>
+        Effect.gen(function* () {
+          const payload = bytes(100)
+          const lost = [entry(2n, 0n, bytes(10)), entry(2n, 1n, payload), entry(2n, 2n, bytes(10))]
+          const [before, reason, after] = yield* Effect.all(
+            [
+              log.appendAll([entry(1n, 0n, "before")]),
+              reasonOf(log.appendAll(lost)),
+              log.appendAll([entry(1n, 1n, "after")]),
+              Effect.sync(() => void transferred(payload))
+            ],
+            { concurrency: "unbounded" }
+          )
+          assert.strictEqual(reason._tag, "InvalidArgument")
+          const scanned = yield* Stream.runCollect(log.scan())
+          assert.deepStrictEqual(
+            scanned.map(({ entryId, ledgerId, location }) => ({ entryId, ledgerId, location })),
+            [...before, ...after].map((location, id) => ({ entryId: BigInt(id), ledgerId: 1n, location }))
+          )
+          assert.deepStrictEqual([...((yield* log.logs)[0]?.ledgers ?? [])], [[1n, 20 + 6 + 20 + 5]])
+        })
+      )
+    })
+  )
+})
+
 describe("a read refuses", () => {
   it.effect.each<readonly [what: string, args: ReadonlyArray<unknown>]>([
     ["a ledger id that is a number", [1, 2n, 1028n]],
@@ -284,6 +357,24 @@ describe("a scan refuses", () => {
           const reason = yield* reasonOf(Stream.runDrain(scan))
           assert.strictEqual(reason._tag, "InvalidArgument")
           for (const word of words) assert.include(reason.message, word)
+        })
+      )
+    })
+  )
+
+  it.effect.each<readonly [what: string, options: unknown]>([
+    ["that throw", throwing("fromLog")],
+    ["that throw what cannot be read", throwing("payloads", revokedProxy())],
+    ["of a Proxy that was revoked", revokedProxy()]
+  ])("options %s", ([, options]) =>
+    Effect.gen(function* () {
+      const directory = yield* Fixtures.temporaryDirectory
+      yield* using({ directory }, (log) =>
+        Effect.gen(function* () {
+          const scan: ReturnType<typeof log.scan> = Reflect.apply(log.scan, log, [options])
+          const reason = yield* reasonOf(Stream.runDrain(scan))
+          assert.strictEqual(reason._tag, "InvalidArgument")
+          assert.include(reason.message, "cannot be read")
         })
       )
     })
@@ -343,6 +434,19 @@ function cutOff(): Uint8Array {
   const payload = new Uint8Array(buffer, 5, 5)
   buffer.resize(5)
   return payload
+}
+
+/** Bytes with another length than their memory has. */
+function withLength(count: number, length: unknown): Uint8Array {
+  return Object.defineProperty(bytes(count), "length", { value: length })
+}
+
+/** An object with a property that throws something when it is read. */
+function throwing(property: PropertyKey, cause: unknown = new Error("not for you"), self: object = {}): unknown {
+  const get = () => {
+    throw cause
+  }
+  return Object.defineProperty(self, property, { get })
 }
 
 function revokedProxy(): unknown {

@@ -7,7 +7,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope, Stream } from "effect"
 import * as Fs from "node:fs"
-import { EntryLog, type EntryLogError, Location } from "../src/index.ts"
+import { EntryLog, EntryLogError, Location } from "../src/index.ts"
 import * as Fixtures from "./fixtures.ts"
 import { type Call, refuse } from "./refusals.ts"
 import { bytes, entry, startLimited, using } from "./support.ts"
@@ -85,6 +85,19 @@ describe("a code of the operating system", () => {
       )
     })
   )
+})
+
+describe("what is no error of the operating system", () => {
+  it.each<readonly [what: string, cause: unknown, words: string]>([
+    ["a text", "it broke", "it broke"],
+    ["nothing", undefined, "undefined"],
+    ["an object whose code cannot be read", unreadable("code"), "Object"],
+    ["an object whose tag cannot be read", unreadable("_tag"), "Object"]
+  ])("is an IOError all the same, be it %s", (_, cause, words) => {
+    const error = EntryLogError.fromSystem(cause, { operation: "append", path: "/logs" })
+    assert.strictEqual(error.reason._tag, "IOError")
+    assert.include(error.message, words)
+  })
 })
 
 describe("a write that is refused, and cannot be cut off,", () => {
@@ -227,3 +240,11 @@ const located = (
     const added = entries[index]
     return added === undefined ? [] : [{ ...added, location }]
   })
+
+function unreadable(property: string): object {
+  return Object.defineProperty({}, property, {
+    get: () => {
+      throw new Error("not for you")
+    }
+  })
+}

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { LedgerStorageError } from "@effect-bookie/ledger-storage"
+import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import { Cause, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { bytes, ledger, tagOf, text } from "./support.ts"
 import { noSpace, type Watched, watched } from "./watched.ts"
@@ -189,15 +190,19 @@ describe("a group that was appended and cannot be finished", () => {
     })
   )
 
-  it.effect("does not keep the release from ending, if it still cannot be finished", () =>
+  it.effect("makes the release a failure, and does not keep it from ending, if it still cannot be finished", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const { fail, storage } = yield* Scope.provide(watched(), scope)
+      const events: Array<string> = []
+      const { fail, storage } = yield* Scope.provide(watched(), scope).pipe(
+        Effect.provideService(Lifecycle.Lifecycle, ({ _tag }) => Effect.sync(() => events.push(_tag)))
+      )
       yield* storage.createLedger()
       fail("commit", "error")
       yield* tagOf(storage.append(ledger(0), bytes("a")))
-      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(died(yield* Effect.exit(Scope.close(scope, Exit.void))))
       assert.strictEqual(yield* tagOf(storage.append(ledger(0), bytes("b"))), "Closed")
+      assert.deepStrictEqual(events, ["Acquired", "Released"])
     })
   )
 })
@@ -238,7 +243,7 @@ describe("a defect of the log", () => {
         assert.deepStrictEqual([died(first), died(second), died(third)], [true, true, true])
         assert.deepStrictEqual(calls, [])
         assert.deepStrictEqual(yield* textsOf(storage, 0), ["0=a"])
-        yield* Scope.close(scope, Exit.void)
+        assert.isTrue(died(yield* Effect.exit(Scope.close(scope, Exit.void))))
       })
     )
   }
@@ -413,6 +418,7 @@ describe("a log that takes its time", () => {
       for (let turn = 0; turn < 5; turn += 1) yield* Effect.yieldNow
       assert.strictEqual(seen, 0)
       yield* Fiber.interrupt(tail)
+      fail("sync", undefined)
     })
   )
 })

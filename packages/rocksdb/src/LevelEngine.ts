@@ -150,7 +150,7 @@ class LevelDatabase implements Engine.Database {
     const start = toBuffer(lower?.key ?? empty)
     // The binding wants both ends. Those of the live keys would leave out what was removed before and after them.
     const end = toBuffer(upper?.key ?? new Uint8Array(Arguments.maxKeyLength).fill(0xff))
-    await this.#flush.attend(answer((callback) => this.#level.compactRange(start, end, callback)))
+    await this.#flush.compact(() => answer((callback) => this.#level.compactRange(start, end, callback)))
   }
 
   syncWal = (): Promise<void> => this.#wal.sync()

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Path from "node:path"
 import { NativeEngine, RocksDB, type Engine } from "@effect-bookie/rocksdb"
 import { LevelFlush } from "../src/internal/LevelFlush.ts"
+import { Disk } from "./support/Disk.ts"
 import { temporaryDirectory } from "./support/directory.ts"
 
 const writeBufferSize = 64 * 1024
@@ -38,7 +40,7 @@ describe("LevelFlush", () => {
     Effect.gen(function* () {
       const stuck = new Stuck()
       const flush = new LevelFlush(yield* directory, writeBufferSize, stuck.property, stuck.write)
-      yield* Effect.promise(() => flush.attend(stuck.compaction))
+      yield* Effect.promise(() => flush.compact(() => stuck.compaction))
       const keys = new Set(stuck.written.map((operation) => (operation.type === "remove" ? String(operation.key) : "")))
       assert.strictEqual(keys.size, 1)
       assert.isAtMost(stuck.written.length, 2 * 8)
@@ -49,10 +51,32 @@ describe("LevelFlush", () => {
     Effect.gen(function* () {
       const stuck = new Stuck()
       const flush = new LevelFlush(yield* directory, writeBufferSize, stuck.property, stuck.write)
-      yield* Effect.promise(() => flush.attend(Promise.resolve()))
-      const failed = yield* Effect.exit(Effect.promise(() => flush.attend(Promise.reject(new Error("out of luck")))))
+      yield* Effect.promise(() => flush.compact(() => Promise.resolve()))
+      const failed = yield* Effect.exit(
+        Effect.promise(() => flush.compact(() => Promise.reject(new Error("out of luck"))))
+      )
       assert.include(String(failed), "out of luck")
       assert.deepStrictEqual(stuck.written, [])
+    })
+  )
+
+  it.live("none begins where its flush would fail", () =>
+    Effect.gen(function* () {
+      const stuck = new Stuck()
+      const path = yield* directory
+      const flush = new LevelFlush(path, writeBufferSize, stuck.property, stuck.write)
+      const disk = yield* Disk.watch
+      disk.failNextOpen(Path.join(path, "CURRENT"), "EMFILE")
+      let begun = false
+      const compaction = Effect.promise(() =>
+        flush.compact(async () => {
+          begun = true
+        })
+      )
+      assert.include(String(yield* Effect.exit(compaction)), "EMFILE")
+      assert.isFalse(begun)
+      yield* compaction
+      assert.isTrue(begun)
     })
   )
 })

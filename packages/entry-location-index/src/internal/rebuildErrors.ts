@@ -5,6 +5,7 @@ import { EntryLogError } from "@effect-bookie/entry-log"
 import { RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs/promises"
+import { describe } from "./arguments.ts"
 import { codeOf, ifCode } from "./systemErrors.ts"
 
 const operation = "rebuild"
@@ -14,6 +15,10 @@ export const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A
   Effect.uninterruptible(
     Effect.tryPromise({ try: run, catch: (cause) => RocksDBError.fromNative(cause, { operation, path }) })
   )
+
+/** Such as a promise, which would count as true. */
+export const badIncludes = (answer: unknown, path: string): RocksDBError.RocksDBError =>
+  RocksDBError.invalidArgument(`includes must answer true or false, not ${describe(answer)}`, { operation, path })
 
 /** Something stands where a rebuild works, and no rebuild has made it. */
 export const inTheWay = (path: string): RocksDBError.RocksDBError =>

@@ -87,6 +87,9 @@ export class Appender {
 
   /** Encodes the entries of a call, and writes whenever the buffer or the log is full. */
   async #encodeCall(call: Call): Promise<void> {
+    const before = this.#encoded
+    const { length } = before
+    const { length: count } = before.ledgerIds
     try {
       if (this.#failure !== undefined) throw this.#failure
       for (const entry of call.entries) {
@@ -96,8 +99,17 @@ export class Appender {
       }
       this.#encoded.calls.push(call)
     } catch (cause) {
+      // Nothing is written of what failed, but for what was written before; that is of this call alone.
+      if (this.#encoded === before) this.#cutOff(length, count)
+      else this.#cutOff(0, 0)
       call.reject(cause)
     }
+  }
+
+  /** Leaves so many bytes, and entries, of what is encoded. */
+  #cutOff(length: number, count: number): void {
+    this.#encoded.length = length
+    this.#encoded.ledgerIds.length = count
   }
 
   /** The log, if it and the buffer have room for an entry of so many bytes behind what is encoded. */
@@ -118,7 +130,7 @@ export class Appender {
     if (payload.length !== entry.length) throw this.#changed(entry)
     const { bytes, ledgerIds, length, view } = this.#encoded
     call.locations.push(Location.fromLog(log.id, log.size + length + Format.sizeFieldSize))
-    this.#encoded.length = Format.encodeEntry(bytes, view, length, ledgerId, entryId, payload)
+    this.#encoded.length = Format.encodeEntry(bytes, view, length, ledgerId, entryId, payload, entry.length)
     ledgerIds.push(ledgerId)
   }
 

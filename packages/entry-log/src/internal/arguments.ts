@@ -1,7 +1,8 @@
 /**
- * Reads the arguments of a call at the moment its effect runs, and refuses with
- * `InvalidArgument` what no entry log could hold, before anything of the call is
- * done.
+ * Reads the arguments of a call at the moment its effect runs, and throws a
+ * `Refusal` for what no entry log could hold, before anything of the call is
+ * done. Whoever calls makes an `InvalidArgument` of that, and of whatever else is
+ * thrown while arguments are read.
  *
  * Arrays and objects are read once, so that what becomes of them later changes
  * nothing. Bytes are told by what they are, also those of another realm
@@ -10,13 +11,13 @@
 import { isUint8Array } from "node:util/types"
 import * as EntryId from "../EntryId.ts"
 import type { Entry, ScanOptions } from "../EntryLog.ts"
-import * as EntryLogError from "../EntryLogError.ts"
 import * as LedgerId from "../LedgerId.ts"
 import * as Location from "../Location.ts"
 import { describe } from "./describe.ts"
 import * as Format from "./format.ts"
 import * as Id from "./id.ts"
 import type { Settings } from "./options.ts"
+import { Refusal } from "./refusal.ts"
 
 /** An entry that is to be appended. */
 export interface Addition extends Entry {
@@ -32,45 +33,50 @@ export interface ScanSettings {
   readonly onPassedOver: ScanOptions["onPassedOver"]
 }
 
-/** The entries of an append. */
-export const additions = (
-  entries: ReadonlyArray<Entry>,
-  settings: Settings,
-  where: EntryLogError.Where
-): ReadonlyArray<Addition> => {
-  if (!Array.isArray(entries)) throw refused(`the entries must be an array, not ${describe(entries)}`, where)
+/** The entries of an `appendAll`. */
+export const additions = (entries: ReadonlyArray<Entry>, settings: Settings): ReadonlyArray<Addition> => {
+  if (!Array.isArray(entries)) throw new Refusal(`the entries must be an array, not ${describe(entries)}`)
   const additions: Array<Addition> = []
-  for (const entry of entries) additions.push(addition(entry, settings, where))
+  while (additions.length < entries.length) {
+    const entry: Entry = entries[additions.length]
+    if (!isObject(entry)) throw new Refusal(`an entry must be an object, not ${describe(entry)}`)
+    const { entryId, ledgerId, payload } = entry
+    additions.push(addition(ledgerId, entryId, payload, settings))
+  }
   return additions
 }
 
 /** Refuses ids and a location that cannot be. */
-export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown, where: EntryLogError.Where): void => {
+export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown): void => {
   const problem = problemOfIds(ledgerId, entryId)
-  if (problem !== undefined) throw refused(problem, where)
-  if (!Location.is(location)) throw refused(Id.outOfRange("location", location).message, where)
+  if (problem !== undefined) throw new Refusal(problem)
+  if (!Location.is(location)) throw new Refusal(Id.outOfRange("location", location).message)
 }
 
 /** The options of a scan. */
-export const scanSettings = (options: ScanOptions = {}, where: EntryLogError.Where): ScanSettings => {
-  if (!isObject(options)) throw refused(`the options of a scan must be an object, not ${describe(options)}`, where)
+export const scanSettings = (options: ScanOptions = {}): ScanSettings => {
+  if (!isObject(options)) throw new Refusal(`the options of a scan must be an object, not ${describe(options)}`)
   const { fromLog = 0, onPassedOver, payloads = true, salvage = false } = options
   if (!Number.isSafeInteger(fromLog) || fromLog < 0) {
-    throw refused(`fromLog must be the id of a log, a whole number from 0, not ${describe(fromLog)}`, where)
+    throw new Refusal(`fromLog must be the id of a log, a whole number from 0, not ${describe(fromLog)}`)
   }
-  if (typeof payloads !== "boolean") throw refused(`payloads must be true or false, not ${describe(payloads)}`, where)
-  if (typeof salvage !== "boolean") throw refused(`salvage must be true or false, not ${describe(salvage)}`, where)
+  if (typeof payloads !== "boolean") throw new Refusal(`payloads must be true or false, not ${describe(payloads)}`)
+  if (typeof salvage !== "boolean") throw new Refusal(`salvage must be true or false, not ${describe(salvage)}`)
   if (onPassedOver !== undefined && typeof onPassedOver !== "function") {
-    throw refused(`onPassedOver must be a function, not ${describe(onPassedOver)}`, where)
+    throw new Refusal(`onPassedOver must be a function, not ${describe(onPassedOver)}`)
   }
   return { fromLog, payloads, salvage, onPassedOver }
 }
 
-const addition = (entry: Entry, settings: Settings, where: EntryLogError.Where): Addition => {
-  if (!isObject(entry)) throw refused(`an entry must be an object, not ${describe(entry)}`, where)
-  const { entryId, ledgerId, payload } = entry
+/** The entry of an `append`. */
+export const addition = (
+  ledgerId: LedgerId.LedgerId,
+  entryId: EntryId.EntryId,
+  payload: Uint8Array,
+  settings: Settings
+): Addition => {
   const problem = problemOfIds(ledgerId, entryId) ?? problemOfPayload(payload, settings)
-  if (problem !== undefined) throw refused(problem, where)
+  if (problem !== undefined) throw new Refusal(problem)
   return { ledgerId, entryId, payload, length: payload.length }
 }
 
@@ -82,19 +88,27 @@ const problemOfIds = (ledgerId: unknown, entryId: unknown): string | undefined =
 
 const problemOfPayload = (payload: unknown, { maxEntrySize }: Settings): string | undefined => {
   if (!isUint8Array(payload)) return `the payload must be a Uint8Array, not ${describe(payload)}`
-  if (payload.length === 0 && !isThere(payload)) {
+  const length: number = Reflect.apply(lengthOf, payload, [])
+  if (payload.length !== length) {
+    return `the length of the payload must be that of its memory, ${length}, not ${describe(payload.length)}`
+  }
+  if (length === 0 && !isThere(payload)) {
     return "the bytes of the payload have been transferred away. Append them before that, or transfer a copy"
   }
-  const size = Format.idsSize + payload.length
+  const size = Format.idsSize + length
   return size > maxEntrySize
     ? `the entry has ${size} bytes with its ids; maxEntrySize allows ${maxEntrySize}`
     : undefined
 }
 
+/** The length that a copy goes by, which a subclass or a property may hide. */
+const { get: lengthOf = () => Number.NaN } =
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "length") ?? {}
+
 /** Whether bytes are still there: nothing can be asked of those that were transferred, or cut off by a resize. */
 const isThere = (bytes: Uint8Array): boolean => {
   try {
-    bytes.at(0)
+    Uint8Array.prototype.at.call(bytes, 0)
     return true
   } catch {
     return false
@@ -102,5 +116,3 @@ const isThere = (bytes: Uint8Array): boolean => {
 }
 
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null
-
-const refused = EntryLogError.invalidArgument

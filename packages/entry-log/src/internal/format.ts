@@ -114,20 +114,24 @@ export const unsealed: Header = { _tag: "Header", mapOffset: 0, ledgerCount: 0 }
 /** Whether a header says that its log is sealed. */
 export const isSealed = ({ ledgerCount, mapOffset }: MapFields): boolean => mapOffset !== 0 || ledgerCount !== 0
 
-/** Writes an entry at an offset of a buffer that has room for it, and answers the offset after it. */
+/**
+ * Writes an entry with a payload of so many bytes at an offset of a buffer that has room for it, and answers the offset
+ * after it.
+ */
 export const encodeEntry = (
   bytes: Buffer,
   view: DataView,
   offset: number,
   ledgerId: LedgerId.LedgerId,
   entryId: EntryId,
-  payload: Uint8Array
+  payload: Uint8Array,
+  length: number
 ): number => {
-  view.setInt32(offset, idsSize + payload.length)
+  view.setInt32(offset, idsSize + length)
   view.setBigInt64(offset + 4, ledgerId)
   view.setBigInt64(offset + 12, entryId)
   bytes.set(payload, offset + entryHeaderSize)
-  return offset + entryHeaderSize + payload.length
+  return offset + entryHeaderSize + length
 }
 
 /** The parts of the ledgers map, each as the bytes that stand in the log. */

@@ -2,13 +2,14 @@
  * Fills in the defaults of the options and refuses what no entry log could do.
  */
 import * as ByteSize from "effect/ByteSize"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "node:path"
 import type { Options } from "../EntryLog.ts"
-import * as EntryLogError from "../EntryLogError.ts"
+import type * as EntryLogError from "../EntryLogError.ts"
 import { describe } from "./describe.ts"
 import * as Format from "./format.ts"
+import { Refusal, taken } from "./refusal.ts"
 
 /** Options without gaps; sizes in bytes. */
 export interface Settings {
@@ -20,8 +21,11 @@ export interface Settings {
   readonly readOnly: boolean
 }
 
-/** The settings of the options, or `InvalidArgument`. */
-export const resolve = (options: Options): Effect.Effect<Settings, EntryLogError.EntryLogError> => {
+/** The settings of the options as they are when the effect runs, or `InvalidArgument`. */
+export const resolve = (options: Options): Effect.Effect<Settings, EntryLogError.EntryLogError> =>
+  taken({ operation: "open", path: pathOf(options) }, () => settingsOf(options))
+
+const settingsOf = (options: Options): Settings => {
   const { directory, maxEntrySize, maxLogSize, readOnly = false } = options ?? {}
   const settings = {
     directory,
@@ -34,9 +38,8 @@ export const resolve = (options: Options): Effect.Effect<Settings, EntryLogError
     problemOfSize("maxLogSize", maxLogSize, settings.maxLogSize, minMaxLogSize) ??
     problemOfSize("maxEntrySize", maxEntrySize, settings.maxEntrySize, Format.idsSize) ??
     problemOfReadOnly(readOnly)
-  return problem === undefined
-    ? Effect.succeed({ ...settings, directory: Path.resolve(directory) })
-    : Effect.fail(EntryLogError.invalidArgument(problem, { operation: "open", path: pathOf(directory) }))
+  if (problem !== undefined) throw new Refusal(problem)
+  return { ...settings, directory: Path.resolve(directory) }
 }
 
 /** In bytes, as BookKeeper's. */
@@ -58,6 +61,9 @@ const problemOfDirectory = (directory: unknown): string | undefined => {
   if (typeof directory !== "string" || directory === "") {
     return `the directory must be a path, a string that is not empty, not ${describe(directory)}`
   }
+  if (/^file:\/\//i.test(directory)) {
+    return `the directory must be a path, not the URL ${describe(directory)}: convert it with fileURLToPath`
+  }
   return directory.includes("\0") ? "the directory must not contain a NUL character" : undefined
 }
 
@@ -70,4 +76,12 @@ const problemOfSize = (name: string, input: unknown, size: number, minimum: numb
 const problemOfReadOnly = (readOnly: unknown): string | undefined =>
   typeof readOnly === "boolean" ? undefined : `readOnly must be true or false, not ${describe(readOnly)}`
 
-const pathOf = (directory: unknown): string => (typeof directory === "string" ? directory : describe(directory))
+/** For the error; the directory may be what is wrong. */
+const pathOf = (options: Options): string => {
+  try {
+    const directory: unknown = options?.directory
+    return typeof directory === "string" ? directory : describe(directory)
+  } catch {
+    return describe(options)
+  }
+}

@@ -7,7 +7,7 @@ import * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import * as ByteSize from "effect/ByteSize"
 import * as Option from "effect/Option"
 import { types } from "node:util"
-import type { AppendOptions, CheckOptions, CollectOptions, CreateOptions, Range } from "../LedgerStorage.ts"
+import type { AppendOptions, CheckOptions, CollectOptions, CreateOptions, EntryKey, Range } from "../LedgerStorage.ts"
 
 /** The longest metadata, in bytes. */
 export const maxMetadataSize: number = 64 * 1024
@@ -31,6 +31,14 @@ export const checkKeys = (keys: ReadonlyArray<unknown>): string | undefined =>
       ? checkKey(key.ledgerId, key.entryId)
       : `a key must have a ledgerId and an entryId, and not be ${describe(key)}`
   )
+
+/** Keys as they are now, whatever becomes of the array and of what is in it. */
+export const copyKeys = (keys: ReadonlyArray<EntryKey>): ReadonlyArray<EntryKey> =>
+  copyArray(keys, (key) => (isObject(key) ? { ledgerId: key.ledgerId, entryId: key.entryId } : key))
+
+/** An array as it is now, and each of its values, or what is no array. */
+export const copyArray = <A>(values: ReadonlyArray<A>, copy: (value: A) => A = (value) => value): ReadonlyArray<A> =>
+  Array.isArray(values) ? Array.from(values, copy) : values
 
 /** What is wrong with the options of a creation. */
 export const checkCreate = (options: CreateOptions): string | undefined =>

@@ -43,25 +43,18 @@ const ledgers = ({
   stored
 }: Parts): Pick<Service, "createLedger" | "deleteLedger" | "deleteLedgers" | "fence" | "ledger" | "ledgers"> => ({
   createLedger: (options) =>
-    run(
-      inFlight,
-      "createLedger",
-      (refuse) => refuse(Arguments.checkCreate(options ?? {})) ?? calls.create(options ?? {})
-    ),
+    run(inFlight, "createLedger", (refuse) => {
+      const asked = { ...options }
+      return refuse(Arguments.checkCreate(asked)) ?? calls.create(asked)
+    }),
   ledger: (ledgerId) =>
     run(inFlight, "ledger", (refuse) => refuse(Arguments.checkLedgerId(ledgerId)) ?? stored.ledger(ledgerId)),
   ledgers: stream(inFlight, "ledgers", () => inFlight.stream("ledgers", stored.ledgers)),
   fence: (ledgerId) =>
-    run(
-      inFlight,
-      "fence",
-      (refuse) =>
-        refuse(Arguments.checkLedgerId(ledgerId)) ??
-        Effect.andThen(
-          calls.fence(ledgerId),
-          Effect.flatMap(stored.ledger(ledgerId), (info) => present(info, ledgerId, stored.name))
-        )
-    ),
+    run(inFlight, "fence", (refuse) => {
+      const fenced = Effect.flatMap(stored.ledger(ledgerId), (info) => present(info, ledgerId, stored.name))
+      return refuse(Arguments.checkLedgerId(ledgerId)) ?? Effect.andThen(calls.fence(ledgerId), fenced)
+    }),
   deleteLedger: (ledgerId) =>
     run(
       inFlight,
@@ -69,11 +62,10 @@ const ledgers = ({
       (refuse) => refuse(Arguments.checkLedgerId(ledgerId)) ?? calls.delete("deleteLedger", [ledgerId])
     ),
   deleteLedgers: (ledgerIds) =>
-    run(
-      inFlight,
-      "deleteLedgers",
-      (refuse) => refuse(Arguments.checkLedgerIds(ledgerIds)) ?? calls.delete("deleteLedgers", ledgerIds)
-    )
+    run(inFlight, "deleteLedgers", (refuse) => {
+      const asked = Arguments.copyArray(ledgerIds)
+      return refuse(Arguments.checkLedgerIds(asked)) ?? calls.delete("deleteLedgers", asked)
+    })
 })
 
 const appends = ({ calls, inFlight, settings, stored }: Parts): Pick<Service, "append" | "appendAll"> => {
@@ -82,11 +74,13 @@ const appends = ({ calls, inFlight, settings, stored }: Parts): Pick<Service, "a
     [ledgerId, payloads, options]: Parameters<Service["appendAll"]>
   ): ReturnType<Service["appendAll"]> =>
     run(inFlight, operation, (refuse) => {
+      const asked = Arguments.copyArray(payloads)
+      const { durability = settings.durability } = { ...options }
       const problem =
         Arguments.checkLedgerId(ledgerId) ??
-        Arguments.checkPayloads(payloads, stored.maxPayloadSize) ??
-        Arguments.checkAppend(options ?? {})
-      return refuse(problem) ?? calls.append(operation, ledgerId, payloads, options?.durability ?? settings.durability)
+        Arguments.checkPayloads(asked, stored.maxPayloadSize) ??
+        Arguments.checkAppend({ durability })
+      return refuse(problem) ?? calls.append(operation, ledgerId, asked, durability)
     })
   return {
     append: (ledgerId, payload, options) =>
@@ -106,32 +100,35 @@ const reads = ({ inFlight, reader }: Parts): Pick<Service, "entries" | "read" | 
       ([entry]) => entry
     ),
   readMany: (keys) =>
-    run(inFlight, "readMany", (refuse) => refuse(Arguments.checkKeys(keys)) ?? reader.readMany("readMany", [...keys])),
+    run(inFlight, "readMany", (refuse) => {
+      const asked = Arguments.copyKeys(keys)
+      return refuse(Arguments.checkKeys(asked)) ?? reader.readMany("readMany", asked)
+    }),
   entries: (ledgerId, range) =>
     stream(inFlight, "entries", (refuse) => {
-      const problem = Arguments.checkLedgerId(ledgerId) ?? Arguments.checkRange(range ?? {})
-      return refuse(problem) ?? reader.entries(ledgerId, range ?? {})
+      const asked = { ...range }
+      const problem = Arguments.checkLedgerId(ledgerId) ?? Arguments.checkRange(asked)
+      return refuse(problem) ?? reader.entries(ledgerId, asked)
     }),
   tail: (ledgerId, range) =>
     stream(inFlight, "tail", (refuse) => {
-      const problem = Arguments.checkLedgerId(ledgerId) ?? Arguments.checkTail(range ?? {})
-      return refuse(problem) ?? reader.tail(ledgerId, range ?? {})
+      const asked = { ...range }
+      const problem = Arguments.checkLedgerId(ledgerId) ?? Arguments.checkTail(asked)
+      return refuse(problem) ?? reader.tail(ledgerId, asked)
     })
 })
 
 const upkeep = ({ inFlight, stored }: Parts): Pick<Service, "check" | "collect"> => ({
   collect: (options) =>
-    run(
-      inFlight,
-      "collect",
-      (refuse) => refuse(Arguments.checkCollect(options ?? {})) ?? stored.collect(options ?? {})
-    ).pipe(Effect.withSpan("LedgerStorage.collect")),
+    run(inFlight, "collect", (refuse) => {
+      const asked = { ...options }
+      return refuse(Arguments.checkCollect(asked)) ?? stored.collect(asked)
+    }).pipe(Effect.withSpan("LedgerStorage.collect")),
   check: (options) =>
-    stream(
-      inFlight,
-      "check",
-      (refuse) => refuse(Arguments.checkCheck(options ?? {})) ?? inFlight.stream("check", stored.check(options ?? {}))
-    ).pipe(Stream.withSpan("LedgerStorage.check"))
+    stream(inFlight, "check", (refuse) => {
+      const asked = { ...options }
+      return refuse(Arguments.checkCheck(asked)) ?? inFlight.stream("check", stored.check(asked))
+    }).pipe(Stream.withSpan("LedgerStorage.check"))
 })
 
 /** Fails an operation for a problem with its arguments, if there is one. */
@@ -147,7 +144,15 @@ const run = <A>(
 ): Effect.Effect<A, Error> =>
   inFlight.run(
     operation,
-    Effect.suspend(() => use((problem) => refusal(inFlight, operation, problem)))
+    Effect.suspend(() => {
+      try {
+        return use((problem) =>
+          problem === undefined ? undefined : Effect.fail(refusal(inFlight, operation, problem))
+        )
+      } catch (thrown) {
+        return Effect.fail(refusal(inFlight, operation, unreadable(thrown)))
+      }
+    })
   )
 
 /** Like `run`, for a stream. It counts by itself what it has in flight. */
@@ -158,18 +163,18 @@ const stream = <A>(
 ): Stream.Stream<A, Error> =>
   Stream.suspend(() => {
     if (inFlight.closed) return Stream.fail(inFlight.closedError(operation))
-    return use((problem) => {
-      const failure = refusal(inFlight, operation, problem)
-      return failure === undefined ? undefined : Stream.fromEffect(failure)
-    })
+    try {
+      return use((problem) => (problem === undefined ? undefined : Stream.fail(refusal(inFlight, operation, problem))))
+    } catch (thrown) {
+      return Stream.fail(refusal(inFlight, operation, unreadable(thrown)))
+    }
   })
 
-const refusal = (
-  { storage }: InFlight,
-  operation: string,
-  problem: string | undefined
-): Effect.Effect<never, Error> | undefined =>
-  problem === undefined ? undefined : Effect.fail(LedgerStorageError.invalidArgument(problem, { operation, storage }))
+const refusal = ({ storage }: InFlight, operation: string, problem: string): Error =>
+  LedgerStorageError.invalidArgument(problem, { operation, storage })
+
+/** What a getter of the caller, or a proxy, has thrown. */
+const unreadable = (thrown: unknown): string => `the arguments cannot be read: ${String(thrown)}`
 
 /** A ledger that has been fenced just now, unless it has been deleted meanwhile. */
 const present = (

@@ -5,9 +5,9 @@
  * flush fails, for want of descriptors for example, this RocksDB tries again
  * when the next memtable is full, and not before; it does not tell either,
  * because the binding turns `paranoid_checks` off. So without further writes the
- * compaction would never end, and nor would the close. Where a flush waits that
- * nobody runs, the memtable is therefore filled up: with deletes of a key that
- * nobody has.
+ * compaction would never end, and nor would the close. So none begins where its
+ * flush would fail, and where one waits for a flush that nobody runs, the memtable
+ * is filled up: with deletes of a key that nobody has.
  */
 import { randomBytes } from "node:crypto"
 import { setTimeout } from "node:timers/promises"
@@ -34,12 +34,14 @@ export class LevelFlush {
     this.#write = write
   }
 
-  /** Waits for a compaction, and sees that it ends. */
-  async attend(compaction: Promise<void>): Promise<void> {
+  /** Starts a compaction, and sees that it ends; rejects with what would keep its flush from succeeding. */
+  async compact(start: () => Promise<void>): Promise<void> {
+    const obstacle = await Reopening.obstacle(this.#path, 0)
+    if (obstacle !== undefined) throw obstacle
     const ended = new AbortController()
     const watching = this.#watch(ended.signal)
     try {
-      await compaction
+      await start()
     } finally {
       ended.abort()
       await watching

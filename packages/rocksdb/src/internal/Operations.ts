@@ -44,20 +44,7 @@ export class Operations {
 
   /** Runs a native call, which is waited for at close even if the fiber is interrupted. */
   run<A>(operation: string, call: () => Promise<A>): Effect.Effect<A, RocksDBError.RocksDBError> {
-    return Effect.callback((resume) => {
-      if (this.#closed) return resume(Effect.fail(this.closedError(operation)))
-      this.#begin(operation)
-      answerOf(call).then(
-        (value) => {
-          this.#settle(operation)
-          resume(Effect.succeed(value))
-        },
-        (cause) => {
-          this.#settle(operation)
-          resume(Effect.fail(RocksDBError.fromNative(cause, { operation, path: this.path })))
-        }
-      )
-    })
+    return Effect.callback((resume) => this.#start(operation, call, resume))
   }
 
   /** The same for a call that may still be given up where its fiber has been interrupted. */
@@ -65,13 +52,30 @@ export class Operations {
     operation: string,
     call: (interruption: Interruption) => Promise<A>
   ): Effect.Effect<A, RocksDBError.RocksDBError> {
-    return Effect.suspend(() => {
+    return Effect.callback((resume) => {
       const interruption = { happened: false }
-      return Effect.onInterrupt(
-        this.run(operation, () => call(interruption)),
-        () => Effect.sync(() => (interruption.happened = true))
-      )
+      this.#start(operation, () => call(interruption), resume)
+      return Effect.sync(() => (interruption.happened = true))
     })
+  }
+
+  #start<A>(
+    operation: string,
+    call: () => Promise<A>,
+    resume: (effect: Effect.Effect<A, RocksDBError.RocksDBError>) => void
+  ): void {
+    if (this.#closed) return resume(Effect.fail(this.closedError(operation)))
+    this.#begin(operation)
+    answerOf(call).then(
+      (value) => {
+        this.#settle(operation)
+        resume(Effect.succeed(value))
+      },
+      (cause) => {
+        this.#settle(operation)
+        resume(Effect.fail(RocksDBError.fromNative(cause, { operation, path: this.path })))
+      }
+    )
   }
 
   /** Counts a native call from now until it has answered. */

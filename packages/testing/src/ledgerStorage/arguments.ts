@@ -27,6 +27,22 @@ const notBytes: ReadonlyArray<unknown> = [
   new ArrayBuffer(2)
 ]
 
+/** Throws whatever is asked of it. */
+const revoked = <A extends object>(value: A): A => {
+  const { proxy, revoke } = Proxy.revocable(value, {})
+  revoke()
+  return proxy
+}
+
+const throwing = {
+  get ledgerId(): LedgerId.LedgerId {
+    throw new Error("no id")
+  },
+  get entryId(): EntryId.EntryId {
+    throw new Error("no id")
+  }
+}
+
 const calls: ReadonlyArray<Call> = [
   ...notIds.flatMap((value): ReadonlyArray<Call> => {
     const wrong = anything<LedgerId.LedgerId>(value)
@@ -73,6 +89,11 @@ const calls: ReadonlyArray<Call> = [
   }),
   ["a proxy of bytes", (storage, ledgerId) => storage.append(ledgerId, new Proxy(bytes("a"), {}))],
   ["what inherits from bytes", (storage, ledgerId) => storage.append(ledgerId, Object.create(Uint8Array.prototype))],
+  ["a revoked proxy", (storage, ledgerId) => storage.append(ledgerId, revoked(bytes("a")))],
+  ["a revoked array", (storage, ledgerId) => storage.appendAll(ledgerId, revoked([bytes("a")]))],
+  ["options that throw", (storage) => storage.createLedger(throwing)],
+  ["a key that throws", (storage) => storage.readMany([throwing])],
+  ["a revoked range", (storage, ledgerId) => Stream.runDrain(storage.entries(ledgerId, revoked({})))],
   ["appendAll of no array", (storage, ledgerId) => storage.appendAll(ledgerId, anything(bytes("a")))],
   ["readMany of no array", (storage) => storage.readMany(anything("keys"))],
   ["readMany of no keys", (storage) => storage.readMany([anything(undefined)])],

@@ -103,6 +103,9 @@ export const reads = (it: It): void => {
       const { ledgerId, storage } = yield* newLedger("a", "b")
       const keys = [0, 1].map((entryId) => ({ ledgerId, entryId: id(entryId) }))
       const reading = yield* Effect.forkChild(storage.readMany(keys), { startImmediately: true })
+      keys.forEach((key) => {
+        key.entryId = id(9)
+      })
       keys.length = 0
       const found = yield* Fiber.join(reading)
       assert.deepStrictEqual(

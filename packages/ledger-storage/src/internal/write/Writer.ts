@@ -10,7 +10,8 @@
  *   anything else is appended, and its entries turn up although their calls have
  *   failed.
  * - After a defect nobody knows what was written: every later call fails with it.
- * - On release everything that was let in is written first.
+ * - On release everything that was let in is written first. What cannot be
+ *   finished even then is logged, and makes the exit a failure.
  */
 import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import * as Cause from "effect/Cause"
@@ -53,7 +54,7 @@ export const run = <Place>(parts: Parts<Place>): Effect.Effect<void, never, Scop
       (fiber) =>
         Effect.andThen(
           Effect.sync(() => parts.calls.end()),
-          Fiber.await(fiber)
+          Effect.orDie(Fiber.join(fiber))
         )
     )
   )
@@ -73,7 +74,7 @@ class Writer<Place> {
   }
 
   /** Writes until nothing comes any more. */
-  run(): Effect.Effect<void> {
+  run(): Effect.Effect<void, LedgerStorageError> {
     return Effect.gen({ self: this }, function* () {
       while (true) {
         const group = yield* this.#parts.calls.next
@@ -81,8 +82,10 @@ class Writer<Place> {
         yield* this.#write(group)
       }
       const failure = yield* this.#finish()
-      if (failure !== undefined) yield* Effect.logError("What was appended last could not be committed", failure)
       this.#wake()
+      if (failure === undefined) return
+      yield* Effect.logError("What was appended last cannot be finished", failure)
+      return yield* Effect.failCause(failure)
     })
   }
 

@@ -1,0 +1,28 @@
+/**
+ * Reads what was thrown, whoever threw it. Where modules run in a realm of
+ * their own (node:vm, and so Jest and vitest's vmThreads), an error of Node is
+ * no `instanceof Error` there, and what a getter of the caller throws may be
+ * anything; so what tells is what it carries, as far as that can be read.
+ */
+import * as Predicate from "effect/Predicate"
+import { describe } from "./describe.ts"
+
+/** The code of an error of Node, such as `ENOENT`. */
+export const codeOf = (cause: unknown): string | undefined => textOf(cause, "code")
+
+/** The tag of an error of Effect's, or of one like it. */
+export const tagOf = (cause: unknown): string | undefined => textOf(cause, "_tag")
+
+/** What an error says; of what is no error, what it is. */
+export const messageOf = (cause: unknown): string =>
+  textOf(cause, "message") ?? (typeof cause === "string" ? cause : describe(cause))
+
+const textOf = (cause: unknown, property: "_tag" | "code" | "message"): string | undefined => {
+  try {
+    if (!Predicate.hasProperty(cause, property)) return undefined
+    const text = cause[property]
+    return typeof text === "string" ? text : undefined
+  } catch {
+    return undefined
+  }
+}
