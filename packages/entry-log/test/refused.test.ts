@@ -242,8 +242,9 @@ const located = (
   })
 
 function unreadable(property: string): object {
-  const get = () => {
-    throw new Error("not for you")
-  }
-  return Object.defineProperty({}, property, { get })
+  return Object.defineProperty({}, property, { get: fail })
+}
+
+function fail(): never {
+  throw new Error("not for you")
 }
