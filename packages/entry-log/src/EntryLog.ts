@@ -224,26 +224,26 @@ const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"]
   const { directory } = settings
 
   const append = (
-    operation: string,
+    where: EntryLogError.Where,
     read: () => ReadonlyArray<Arguments.Addition>
-  ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> => {
-    const where = { operation, path: directory }
-    return operations.run(operation, () => {
+  ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> =>
+    operations.run(where.operation, () => {
       const additions = take(where, read)
       if (appender === undefined) throw EntryLogError.readOnly(where)
       return appender.append(additions)
     })
-  }
+  const ofOne = { operation: "append", path: directory }
+  const ofAll = { operation: "appendAll", path: directory }
 
   return EntryLog.of({
     directory,
     statistics: opened.statistics,
     append: (ledgerId, entryId, payload) =>
       Effect.map(
-        append("append", () => [Arguments.addition(ledgerId, entryId, payload, settings)]),
+        append(ofOne, () => [Arguments.addition(ledgerId, entryId, payload, settings)]),
         onlyLocation
       ),
-    appendAll: (entries) => append("appendAll", () => Arguments.additions(entries, settings)),
+    appendAll: (entries) => append(ofAll, () => Arguments.additions(entries, settings)),
     sync: operations.run("sync", () => appender?.sync() ?? Promise.resolve()),
     read: (ledgerId, entryId, location) =>
       operations.run("read", () => {

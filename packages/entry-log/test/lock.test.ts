@@ -200,7 +200,7 @@ describe("a Node that loads no native code", () => {
       const [ids, count, payload, refusal, message = ""] = child.printed()
       assert.deepStrictEqual(
         [ids, count, payload, refusal],
-        ["1n 2n 12884901892n", "1", "by another Node", "LockUnavailable false"]
+        ["1n 2n 12884901892n", "1", "by another Node", "LockUnavailable false false"]
       )
       for (const words of ["fs-native-extensions", process.version, "readOnly"]) assert.include(message, words)
     })

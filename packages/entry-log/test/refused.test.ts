@@ -242,9 +242,9 @@ const located = (
   })
 
 function unreadable(property: string): object {
-  return Object.defineProperty({}, property, {
-    get: () => {
-      throw new Error("not for you")
-    }
-  })
+  return Object.defineProperty({}, property, { get: fail })
+}
+
+function fail(): never {
+  throw new Error("not for you")
 }

@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { describe } from "./internal/describe.ts"
 
 /** One acquisition or release. */
 export interface Event {
@@ -62,5 +63,8 @@ let sequence = 0
 const tell = (tag: Event["_tag"], resource: string): Effect.Effect<void> =>
   Effect.flatMap(Lifecycle, (listener) => {
     sequence += 1
-    return listener({ _tag: tag, resource, sequence })
+    const told = listener({ _tag: tag, resource, sequence })
+    if (Effect.isEffect(told)) return told
+    // Plain JavaScript may answer anything, at which the fiber would end without a release.
+    return Effect.die(new TypeError(`a listener of Lifecycle must answer an Effect, not ${describe(told)}`))
   })

@@ -132,6 +132,35 @@ describe("shutdown", () => {
       assert.isFalse(Fs.existsSync(path))
     })
   )
+
+  const wrongs: Record<string, (told: Array<string>) => unknown> = {
+    "answers no effect": (told) => told.length,
+    throws: () => {
+      throw new Error("the listener")
+    },
+    dies: () => Effect.die(new Error("the listener"))
+  }
+  it.effect.each(
+    Object.entries(wrongs).flatMap(([what, wrong]) =>
+      (["Acquired", "Released"] as const).map((tag) => ({ what, wrong, tag }))
+    )
+  )("lets the database go where a listener $what when it is told of what was $tag", ({ tag, wrong }) =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      const told: Array<string> = []
+      const listener: Lifecycle.Listener = ({ _tag, resource }) => {
+        if (_tag !== tag) return Effect.void
+        told.push(resource)
+        return wrong(told) as ReturnType<Lifecycle.Listener>
+      }
+      const application = Layer.provideMerge(sizes, RocksDB.layer({ path }))
+      const run = Effect.provide(RocksDB.RocksDB, Layer.provide(application, Lifecycle.layer(listener)))
+      assert.match(String(yield* Effect.exit(run)), /the listener|a listener of Lifecycle must answer an Effect/)
+      assert.includeMembers(told, tag === "Acquired" ? ["rocksdb"] : ["rocksdb.operations", "rocksdb.wal", "rocksdb"])
+      yield* Effect.provide(RocksDB.RocksDB, Layer.fresh(RocksDB.layer({ path })))
+      assert.deepStrictEqual(yield* gaugesOf(path), [])
+    })
+  )
 })
 
 describe("shutdown of it.layer", () => {

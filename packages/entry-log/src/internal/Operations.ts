@@ -24,11 +24,17 @@ export class Operations {
   /** Runs a call, which is waited for at close even if the fiber is interrupted. */
   run<A>(operation: string, call: () => Promise<A>): Effect.Effect<A, EntryLogError.EntryLogError> {
     return Effect.callback((resume) => {
-      const where = { operation, path: this.path }
-      if (this.#closed) return resume(Effect.fail(EntryLogError.closed(where)))
-      this.#track(call).then(
-        (value) => resume(Effect.succeed(value)),
-        (cause) => resume(Effect.fail(EntryLogError.fromSystem(cause, where)))
+      if (this.#closed) return resume(Effect.fail(EntryLogError.closed({ operation, path: this.path })))
+      this.#inFlight += 1
+      answerOf(call).then(
+        (value) => {
+          this.#settle()
+          resume(Effect.succeed(value))
+        },
+        (cause) => {
+          this.#settle()
+          resume(Effect.fail(EntryLogError.fromSystem(cause, { operation, path: this.path })))
+        }
       )
     })
   }
@@ -43,17 +49,20 @@ export class Operations {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
-  async #track<A>(call: () => Promise<A>): Promise<A> {
-    this.#inFlight += 1
-    try {
-      return await call()
-    } finally {
-      this.#inFlight -= 1
-      if (this.#inFlight === 0) {
-        const waiting = this.#waiting
-        this.#waiting = []
-        for (const resolve of waiting) resolve()
-      }
-    }
+  #settle(): void {
+    this.#inFlight -= 1
+    if (this.#inFlight > 0) return
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+  }
+}
+
+/** The promise of a call; one that throws has answered, too. */
+const answerOf = <A>(call: () => Promise<A>): Promise<A> => {
+  try {
+    return call()
+  } catch (cause) {
+    return Promise.reject(cause)
   }
 }

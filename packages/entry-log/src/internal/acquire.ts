@@ -48,13 +48,15 @@ const open = Effect.fnUntraced(function* (settings: Settings) {
   const { directory, readOnly } = settings
   let isOpen = false
   yield* Effect.addFinalizer(() => (isOpen ? Lifecycle.released("entry-log") : Effect.void))
+  const tryLock = readOnly ? undefined : yield* attempt(directory, async () => Lock.load(directory))
   yield* attempt(directory, () => (readOnly ? Directory.find(directory) : Directory.create(directory)))
-  const lock = readOnly
-    ? undefined
-    : yield* Effect.acquireRelease(
-        attempt(directory, () => Lock.acquire(directory)),
-        (lock) => step("unlock", directory, () => lock.release())
-      )
+  const lock =
+    tryLock === undefined
+      ? undefined
+      : yield* Effect.acquireRelease(
+          attempt(directory, () => Lock.acquire(directory, tryLock)),
+          (lock) => step("unlock", directory, () => lock.release())
+        )
   const listing = yield* attempt(directory, () => Directory.list(directory))
   if (listing.foreign.length > 0) {
     yield* Effect.logWarning(

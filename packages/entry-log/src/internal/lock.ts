@@ -23,9 +23,8 @@ export interface Lock {
 }
 
 /** Makes the caller the one writer of a directory, or rejects at once: with `Locked` if there is one. */
-export const acquire = async (directory: string): Promise<Lock> => {
+export const acquire = async (directory: string, tryLock: TryLock): Promise<Lock> => {
   const where = { operation: "open", path: directory }
-  const tryLock = load(where)
   const path = Path.join(directory, "entry-log.lock")
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const descriptor = await Files.open(path, "a+")
@@ -56,18 +55,21 @@ const held = (descriptor: number, path: string, directory: string): Lock => ({
  * Takes an exclusive lock on the file behind a descriptor and answers true, or answers false at once if another
  * descriptor, of this process or of any other, has it. The lock goes when the descriptor is closed.
  */
-interface TryLock {
+export interface TryLock {
   (descriptor: number): boolean
 }
 
-/** Not when this module is loaded: who only reads needs no lock, and no native code. */
-const load = (where: EntryLogError.Where): TryLock => {
+/**
+ * Loads what locks, or throws. Not when this module is loaded: who only reads needs no lock, and no native code. To be
+ * called before a directory is created, of which nobody could become the writer.
+ */
+export const load = (directory: string): TryLock => {
   try {
     // `fs-native-extensions` 1 ships no types.
     const extensions: { readonly tryLock: TryLock } = createRequire(import.meta.url)("fs-native-extensions")
     return extensions.tryLock
   } catch (cause) {
-    throw EntryLogError.lockNotLoaded(cause, where)
+    throw EntryLogError.lockNotLoaded(cause, { operation: "open", path: directory })
   }
 }
 

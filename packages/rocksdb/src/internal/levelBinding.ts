@@ -11,13 +11,12 @@ import { createRequire } from "node:module"
 
 /** Loads the binding, or rejects with the reason why this Node cannot. A load that failed can be tried again. */
 export const load = (): Promise<typeof Binding> => {
-  loaded ??= probe().then(
-    (): typeof Binding => require("rocksdb"),
-    (cause) => {
+  loaded ??= probe()
+    .then((): typeof Binding => require("rocksdb"))
+    .catch((cause: unknown) => {
       loaded = undefined
       throw cause
-    }
-  )
+    })
   return loaded
 }
 
