@@ -18,6 +18,7 @@ import {
   FailingEngine,
   maxId,
   range,
+  raw,
   start,
   tagOf,
   temporaryDirectory,
@@ -299,6 +300,32 @@ describe("a rebuild that fails", () => {
       yield* RocksDB.RocksDB.use((db) => db.put(Buffer.from("precious"), Buffer.from("data"))).pipe(
         Effect.provide(RocksDB.layer({ path: database }))
       )
+      const before = contents(database)
+      assert.strictEqual(yield* failureOf({ entryLogs, database }), "RocksDBError UnsupportedFormat")
+      assert.deepStrictEqual(contents(database), before)
+    }))
+
+  it.effect.each(["00", "03", "010000000000000001", "030000000000000001"])(
+    "because its database has a key %s but no metadata of an index leaves that as it is",
+    (key) =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const [entryLogs, database] = [Path.join(directory, "logs"), Path.join(directory, "index")]
+        yield* append(entryLogs, [[1n, 1n]])
+        yield* raw(database, (db) => db.put(Buffer.from(key, "hex"), Buffer.from("data")))
+        const before = contents(database)
+        assert.strictEqual(yield* failureOf({ entryLogs, database }), "RocksDBError UnsupportedFormat")
+        assert.deepStrictEqual(contents(database), before)
+      }).pipe(Effect.scoped)
+  )
+
+  test("because its database is another program's that looks empty leaves that as it is", (directory) =>
+    Effect.gen(function* () {
+      const [entryLogs, database] = [Path.join(directory, "logs"), Path.join(directory, "index")]
+      yield* append(entryLogs, [[1n, 1n]])
+      // All that such a one has may be in column families, which an open of the default one does not see.
+      yield* raw(database, () => Effect.void)
+      for (const name of ["ENGINE", "OWNER.lock"]) Fs.rmSync(Path.join(database, name))
       const before = contents(database)
       assert.strictEqual(yield* failureOf({ entryLogs, database }), "RocksDBError UnsupportedFormat")
       assert.deepStrictEqual(contents(database), before)

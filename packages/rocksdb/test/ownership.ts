@@ -159,6 +159,31 @@ export const suite = (name: string, layer: Layer.Layer<Engine.Engine, RocksDBErr
       })
     )
 
+    it.effect.each([
+      ["removed", (file: string) => Fs.rmSync(file)],
+      ["replaced", (file: string) => Fs.renameSync(`${file}-copy`, file)]
+    ] as const)("a lock file that is %s after the directory was copied lets nobody in", ([, displace]) =>
+      Effect.gen(function* () {
+        const path = yield* temporaryDirectory
+        // A database that is opened again, and one that is new.
+        for (let turn = 0; turn < 2; turn += 1) {
+          yield* use(path, () =>
+            Effect.gen(function* () {
+              const copy = yield* temporaryDirectory
+              // Whoever closes LOCK drops RocksDB's own lock.
+              Fs.cpSync(path, copy, { recursive: true })
+              const file = Path.join(path, DirectoryLock.fileName)
+              Fs.copyFileSync(file, `${file}-copy`)
+              displace(file)
+              assert.strictEqual(yield* tagOf(Effect.scoped(DirectoryLock.acquire(path))), "Locked")
+              assert.deepStrictEqual(yield* answersOfAnother(path), ["Locked"])
+              Fs.rmSync(`${file}-copy`, { force: true })
+            })
+          )
+        }
+      })
+    )
+
     it.effect("a database whose directory is held by a DirectoryLock is Locked, and the other way round", () =>
       Effect.gen(function* () {
         const path = yield* temporaryDirectory

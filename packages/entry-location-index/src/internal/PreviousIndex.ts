@@ -3,9 +3,11 @@
  * has, and which of its successor's it has too. It is only read.
  *
  * A broken one is what a rebuild is there for, as long as something tells that
- * it was an index: the records that can be read must be those of one, and where
- * none can be read, the directory must be marked as this project's. A database
- * of another program, such as BookKeeper's own index, is never replaced.
+ * it was an index: the records that can be read must be those of one, with its
+ * metadata among them, and where none can be read, the directory must be marked
+ * as this project's. A database of another program, such as BookKeeper's own
+ * index, is never replaced, also if it looks empty: what it has may lie in column
+ * families that are not seen from here.
  */
 import { type Engine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
@@ -15,6 +17,7 @@ import * as LocationPage from "../LocationPage.ts"
 import * as Keys from "./keys.ts"
 import { entryIn } from "./pages.ts"
 import * as RebuildErrors from "./rebuildErrors.ts"
+import * as Records from "./records.ts"
 import type { FoundPage } from "./verification.ts"
 
 type Answer<A, R = never> = Effect.Effect<A, RocksDBError.RocksDBError, R>
@@ -30,20 +33,14 @@ export interface PreviousIndex {
 /** Fails with `UnsupportedFormat` unless the database at a path may be replaced by an index. */
 export const check = (path: string, isMarked: boolean): Answer<void, Engine.Engine> =>
   open(path).pipe(
-    Effect.flatMap(findStranger),
+    Effect.flatMap((database) => findForeign(database, isMarked)),
     Effect.scoped,
     Effect.catchIf(isBroken, ({ message }) =>
       isMarked
         ? Effect.as(Effect.logWarning(`The index to be replaced cannot be read: ${message}`), undefined)
-        : Effect.fail(RebuildErrors.foreign(path, `cannot be read, and nothing says that it is an index (${message})`))
+        : Effect.succeed(`cannot be read, and nothing says that it is an index (${message})`)
     ),
-    Effect.flatMap((key) =>
-      key === undefined
-        ? Effect.void
-        : Effect.fail(
-            RebuildErrors.foreign(path, `has records that are none of an index, the first under the key ${hex(key)}`)
-          )
-    )
+    Effect.flatMap((why) => (why === undefined ? Effect.void : Effect.fail(RebuildErrors.foreign(path, why))))
   )
 
 /** The index at a path for the current scope, or `undefined` if it cannot be read. */
@@ -71,20 +68,30 @@ const outOfReach = new Set(["EACCES", "EPERM", "EROFS", "ESTALE", "ENODEV"])
 
 const open = (path: string) => RocksDB.make({ path, readOnly: true, createIfMissing: false })
 
-/** A key that no index has, if there is one: of each kind, the first tells. */
-const findStranger = Effect.fnUntraced(function* (database: RocksDB.RocksDB["Service"]) {
+/** What tells that a database is no index, as words that go on from its name, if something does. */
+const findForeign = Effect.fnUntraced(function* (database: RocksDB.RocksDB["Service"], isMarked: boolean) {
   for (const [range, isOurs] of kinds) {
     const first = yield* database.first(range)
-    if (first !== undefined && !isOurs(first.key)) return first.key
+    if (first !== undefined && !isOurs(first.key)) {
+      return `has records that are none of an index, the first under the key ${hex(first.key)}`
+    }
   }
-  return undefined
+  // An index that was never written to is empty, and marked.
+  const metadata = yield* database.get(Keys.metadata)
+  if (metadata !== undefined) {
+    return Records.mayBeMetadata(metadata) ? undefined : "has no version of an index where the metadata of one is"
+  }
+  if (!isMarked) return "has no metadata of an index, and may be another program's"
+  const first = yield* database.first()
+  return first === undefined ? undefined : `has records but no metadata of an index, the first under ${hex(first.key)}`
 })
 
+/** The records of each kind, of which the first tells. */
 const kinds: ReadonlyArray<readonly [RocksDB.Range, (key: Uint8Array) => boolean]> = [
   [Keys.besideMetadata, () => false],
   [Keys.allLedgers, (key) => Keys.ledgerIdIn(key) !== undefined],
   [Keys.allPages, (key) => Keys.pageNumberIn(key) !== undefined],
-  [Keys.journalFrom(0), (key) => Keys.sequenceIn(key) !== undefined],
+  [Keys.allJournal, (key) => Keys.sequenceIn(key) !== undefined],
   [{ gte: Keys.everything.lt }, () => false]
 ]
 

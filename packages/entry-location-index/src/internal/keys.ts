@@ -32,6 +32,9 @@ export const allLedgers: RocksDB.Range = { gte: Uint8Array.of(0x01), lt: Uint8Ar
 /** All pages. */
 export const allPages: RocksDB.Range = { gte: Uint8Array.of(0x02), lt: Uint8Array.of(0x03) }
 
+/** All journal records. */
+export const allJournal: RocksDB.Range = { gte: Uint8Array.of(0x03), lt: Uint8Array.of(0x04) }
+
 /** The key of a ledger's record. */
 export const ledger = (ledgerId: bigint): Uint8Array => {
   const key = new Uint8Array(ledgerKeyLength)

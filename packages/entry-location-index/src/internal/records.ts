@@ -58,6 +58,13 @@ export const decodeMetadata = (bytes: Uint8Array): Metadata => {
     : { _tag: "Malformed" }
 }
 
+/** Whether some version of an index may have written a metadata record: such a one begins with its number. */
+export const mayBeMetadata = (bytes: Uint8Array): boolean => {
+  const version = bytes[0] ?? 0
+  // No text, and no number of eight bytes, big-endian, begins so.
+  return version > 0 && version < 0x20
+}
+
 /** The bytes of a ledger's record. */
 export const encodeLedger = ({ entries, lastEntry }: LedgerRecord): Uint8Array => {
   const bytes = new Uint8Array(16)

@@ -52,7 +52,7 @@ export const prepare = (request: Request): Effect.Effect<Directory, RocksDBError
 const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, RocksDBError.RocksDBError> =>
   Effect.tryPromise({ try: run, catch: (cause) => RocksDBError.fromNative(cause, { operation: "open", path }) })
 
-const markerName = "ENGINE"
+const { markerName } = OwnerLock
 
 const find = async (request: Request): Promise<Directory> => {
   const created = creates(request) ? await Fs.mkdir(request.path, { recursive: true }) : undefined
@@ -68,7 +68,8 @@ const find = async (request: Request): Promise<Directory> => {
     if (!exists) await syncNames(path, created === undefined ? path : await Fs.realpath(created))
     if (!exists && marker === undefined) await writeMarker(path, request.engine)
     const adopt = exists && marker === undefined
-    const opened = adopt ? attempt(path, () => writeMarker(path, request.engine)) : Effect.void
+    if (!adopt) await lock.holdMarker()
+    const opened = adopt ? attempt(path, () => adoptAs(path, request.engine, lock)) : Effect.void
     return { path, opened: Effect.uninterruptible(opened), check: lock.check, release: lock.release }
   } catch (cause) {
     await lock.release()
@@ -152,6 +153,12 @@ const readMarker = async (path: string): Promise<string | undefined> => {
     if (isMissing(cause)) return undefined
     throw cause
   }
+}
+
+/** Marks a database that another program wrote. */
+const adoptAs = async (path: string, engine: string, lock: OwnerLock.OwnerLock): Promise<void> => {
+  await writeMarker(path, engine)
+  await lock.holdMarker()
 }
 
 /** Writes the marker whole or not at all, and never over one that is there. */

@@ -11,6 +11,9 @@
  *   is, whatever its name. A copy of the directory has a file of its own, which
  *   nobody has locked.
  * - The file stays, and says nothing by being there: a lock ends with its process.
+ * - It looks like one that may be cleaned away, so the file `ENGINE`, which a
+ *   database keeps, is locked too: without it, who removes or replaces
+ *   `OWNER.lock` would let a second owner in wherever RocksDB's own lock is gone.
  */
 import * as Fs from "node:fs/promises"
 import { createRequire } from "node:module"
@@ -24,11 +27,16 @@ import * as Thrown from "./thrown.ts"
 export interface OwnerLock {
   /** Rejects unless the directory that is locked is at its path. */
   readonly check: () => Promise<void>
+  /** Locks the marker too, which has been written since; rejects with `Locked` if somebody has it. */
+  readonly holdMarker: () => Promise<void>
   readonly release: () => Promise<void>
 }
 
 /** The name of the file that is locked. Not `lock`, which some file systems take for RocksDB's `LOCK`. */
 export const fileName = "OWNER.lock"
+
+/** The name of the file that says which engine wrote a database. */
+export const markerName = "ENGINE"
 
 /** Locks a directory that is there, or rejects: with `Locked`, and at once, if it is locked. */
 export const take = async (where: RocksDBError.Where): Promise<OwnerLock> => {
@@ -38,7 +46,7 @@ export const take = async (where: RocksDBError.Where): Promise<OwnerLock> => {
     const descriptor = await Files.open(path, "a+")
     try {
       if (!lock(tryLock, descriptor, where)) throw locked(where)
-      if (await isAt(descriptor, path)) return held(descriptor, where)
+      if (await isAt(descriptor, path)) return await held(descriptor, tryLock, where)
     } catch (cause) {
       await Files.close(descriptor)
       throw cause
@@ -51,13 +59,46 @@ export const take = async (where: RocksDBError.Where): Promise<OwnerLock> => {
 
 const mostAttempts = 10
 
-const held = (descriptor: number, where: RocksDBError.Where): OwnerLock => ({
-  check: async () => {
-    if (!(await isAt(descriptor, Path.join(where.path, fileName)))) throw displaced(where)
-  },
-  // A descriptor is gone whatever the operating system says to its close.
-  release: () => Files.close(descriptor).catch(() => {})
-})
+/** What holds the lock of a directory. Rejects with `Locked` if somebody else has its marker. */
+const held = async (descriptor: number, tryLock: TryLock, where: RocksDBError.Where): Promise<OwnerLock> => {
+  let marker = await takeMarker(tryLock, where)
+  return {
+    check: async () => {
+      if (!(await isAt(descriptor, Path.join(where.path, fileName)))) throw displaced(where)
+    },
+    holdMarker: async () => {
+      marker ??= await takeMarker(tryLock, where)
+    },
+    release: async () => {
+      if (marker !== undefined) await letGo(marker)
+      await letGo(descriptor)
+    }
+  }
+}
+
+// A descriptor is gone whatever the operating system says to its close.
+const letGo = (descriptor: number): Promise<void> => Files.close(descriptor).catch(() => {})
+
+/** The descriptor of the marker, locked; `undefined` if there is none that could be locked. */
+const takeMarker = async (tryLock: TryLock, where: RocksDBError.Where): Promise<number | undefined> => {
+  // On Windows, nobody can read what is locked.
+  if (process.platform === "win32") return undefined
+  const descriptor = await Files.open(Path.join(where.path, markerName), "r+").catch((cause) => {
+    if (withoutMarker.has(Thrown.codeOf(cause) ?? "")) return undefined
+    throw cause
+  })
+  if (descriptor === undefined) return undefined
+  try {
+    if (!lock(tryLock, descriptor, where)) throw locked(where)
+    return descriptor
+  } catch (cause) {
+    await letGo(descriptor)
+    throw cause
+  }
+}
+
+/** It is missing, or may only be read: `OWNER.lock` is the lock then. */
+const withoutMarker = new Set(["ENOENT", "EACCES", "EPERM", "EISDIR"])
 
 /** Whether the file at a path is the one of a descriptor. */
 const isAt = async (descriptor: number, path: string): Promise<boolean> => {
