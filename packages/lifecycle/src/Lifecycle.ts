@@ -12,7 +12,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { describe } from "./internal/describe.ts"
 
 /** One acquisition or release. */
 export interface Event {
@@ -66,5 +65,5 @@ const tell = (tag: Event["_tag"], resource: string): Effect.Effect<void> =>
     const told = listener({ _tag: tag, resource, sequence })
     if (Effect.isEffect(told)) return told
     // Plain JavaScript may answer anything, at which the fiber would end without a release.
-    return Effect.die(new TypeError(`a listener of Lifecycle must answer an Effect, not ${describe(told)}`))
+    return Effect.die(new TypeError(`a listener of Lifecycle must answer an Effect, not ${typeof told}`))
   })
