@@ -110,14 +110,7 @@ class RecoveringDatabase implements Database {
     }
   }
 
-  syncWal = async (): Promise<void> => {
-    try {
-      await this.read((native) => native.syncWal())
-    } catch (cause) {
-      if (FailedSync.is(cause)) this.#failedSync ??= cause
-      throw cause
-    }
-  }
+  syncWal = (): Promise<void> => this.read((native) => native.syncWal().catch(this.#noteFailedSync))
 
   property = (name: string): Promise<string | undefined> => this.read((native) => native.property(name))
 
@@ -156,14 +149,13 @@ class RecoveringDatabase implements Database {
   ): Promise<void> {
     const hasWaited = (await this.#stall.prevent(size)) === true
     if (hasWaited && interruption?.happened === true) throw new Error("interrupted before it was written")
-    await this.#change((native) => native.write(operations, sync))
+    await this.#change((native) => native.write(operations, sync).catch(this.#noteFailedSync))
     // A compaction may succeed where no write does yet.
     this.#trouble = undefined
   }
 
   /** Opens the directory anew if that may help against what a call has failed with; rejects if it does not. */
   async #getOver(cause: unknown, size: number): Promise<void> {
-    if (FailedSync.is(cause)) this.#failedSync ??= cause
     const isNeeded = Reopening.isNeeded(cause, this.#path)
     if (isNeeded && this.#failedSync !== undefined) throw this.#failedSync
     // What is open for reading alone refuses with an error of its own.
@@ -200,10 +192,12 @@ class RecoveringDatabase implements Database {
   async #reopen(): Promise<void> {
     const trouble = this.#trouble
     await this.#reads.idle()
+    if (this.#failedSync !== undefined) throw this.#failedSync
     for (const cursor of this.#cursors) await cursor.fail(trouble)
     const before = this.#native
     this.#native = undefined
-    await before?.close()
+    // If it has not let go after all, the open says so.
+    await before?.close().catch(() => {})
     try {
       this.#native = await this.#open(false)
       this.#trouble = undefined
@@ -211,6 +205,12 @@ class RecoveringDatabase implements Database {
       this.#trouble = cause
       this.#native = await this.#open(true)
     }
+  }
+
+  /** Before the call counts as answered, so that nothing opens the directory anew that waits for that. */
+  readonly #noteFailedSync = (cause: unknown): never => {
+    if (FailedSync.is(cause)) this.#failedSync ??= cause
+    throw cause
   }
 
   /** Whether it can be closed. If there is no room after all, it stays. */
