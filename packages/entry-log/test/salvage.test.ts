@@ -193,6 +193,19 @@ describe("a scan that salvages", () => {
       })
     )
 
+    it.effect.each([2n ** 62n, -(2n ** 63n), -1n, 2n ** 53n, 5n])(
+      "whose header says that the map is at byte %s, where none can be, reads everything, and says so",
+      (offset) =>
+        Effect.gen(function* () {
+          const { directory, log, path } = yield* sealed
+          log.writeBigInt64BE(offset, 8)
+          Fs.writeFileSync(path, log)
+          const { found, passedOver } = yield* salvageDirectory(directory)
+          assert.strictEqual(found.length, 51)
+          assert.match(passedOver[0]?.why ?? "", /ledgers map/)
+        })
+    )
+
     it.effect("whose header points into its entries reads all of them", () =>
       Effect.gen(function* () {
         const { directory, log, path } = yield* sealed

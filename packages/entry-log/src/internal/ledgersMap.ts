@@ -18,6 +18,10 @@ export const read = async (
   { ledgerCount, mapOffset }: Format.MapFields,
   tell: (ledgerId: LedgerId, size: number) => boolean
 ): Promise<Reading> => {
+  // No file system answers a read behind 2^53.
+  if (!(mapOffset >= Format.headerSize && Number.isSafeInteger(mapOffset))) {
+    return { problem: `cannot be at byte ${mapOffset}` }
+  }
   let offset = mapOffset
   for (let ledgers = 0; ledgers !== ledgerCount;) {
     const part = await readPart(readLog, offset)
