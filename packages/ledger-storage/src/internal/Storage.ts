@@ -10,7 +10,7 @@ import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { LedgerStorage } from "../LedgerStorage.ts"
+import type { Service } from "../LedgerStorage.ts"
 import type { Backend } from "./Backend.ts"
 import { InFlight } from "./InFlight.ts"
 import { OpenLedgers } from "./ledgers/OpenLedgers.ts"
@@ -27,7 +27,7 @@ import * as Writer from "./write/Writer.ts"
 export const make: <Place>(
   backend: Backend<Place>,
   settings: Settings
-) => Effect.Effect<LedgerStorage["Service"], never, Scope.Scope> = Effect.fnUntraced(function* (backend, settings) {
+) => Effect.Effect<Service, never, Scope.Scope> = Effect.fnUntraced(function* (backend, settings) {
   const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
   return yield* open(backend, settings).pipe(
     Scope.provide(scope),

@@ -102,7 +102,7 @@ interface Handle {
 }
 
 const openHandle = (
-  engine: Engine.Engine["Service"],
+  engine: Engine.Service,
   settings: Settings
 ): Effect.Effect<Handle, RocksDBError.RocksDBError> =>
   Effect.gen(function* () {
