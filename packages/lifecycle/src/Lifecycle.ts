@@ -35,7 +35,23 @@ export const Lifecycle: Context.Reference<Listener> = Context.Reference<Listener
   }
 )
 
-/** Sets the listener for the layers that this layer is provided to. */
+/**
+ * Sets the listener for the layers that this layer is provided to.
+ *
+ * @example
+ * ```ts
+ * import { Lifecycle } from "@effect-bookie/lifecycle"
+ * import { Console, Effect, Layer } from "effect"
+ *
+ * const ListenerLive = Layer.effectDiscard(
+ *   Lifecycle.scoped("http", Console.log("listen"), Console.log("stop listening"))
+ * )
+ * const TellLive = Lifecycle.layer(({ _tag, resource }) => Console.log(`${_tag} ${resource}`))
+ *
+ * // listen, Acquired http, stop listening, Released http
+ * await Effect.runPromise(Effect.provide(Effect.void, Layer.provide(ListenerLive, TellLive)))
+ * ```
+ */
 export const layer = (listener: Listener): Layer.Layer<never> => Layer.succeed(Lifecycle)(listener)
 
 /** Tells the listener that a resource has been acquired. */
