@@ -197,7 +197,7 @@ class RecoveringDatabase implements Database {
     const trouble = this.#trouble
     await this.#reads.idle()
     if (this.#failedSync !== undefined) throw this.#failedSync
-    for (const cursor of this.#cursors) await cursor.fail(trouble)
+    for (const cursor of this.#cursors) await cursor.fail(Reopening.snapshotIsGone(trouble))
     const before = this.#native
     this.#native = undefined
     this.#stall.restart()
