@@ -40,7 +40,7 @@ export interface Database extends Engine.Database {
 
 /** Opens a database with an engine. `check` rejects if the directory must not be opened anew. */
 export const open = (
-  engine: Engine.Engine["Service"],
+  engine: Engine.Service,
   options: Engine.OpenOptions,
   check: () => Promise<void>
 ): Effect.Effect<Database, RocksDBError.RocksDBError> =>
