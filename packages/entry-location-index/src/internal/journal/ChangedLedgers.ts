@@ -4,7 +4,7 @@
  * a millisecond, so that nobody waits for the first of a million.
  */
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
-import { IncrementalSort } from "../IncrementalSort.ts"
+import { IncrementalSort } from "./IncrementalSort.ts"
 import * as Words from "../words.ts"
 
 /** What has become of a ledger. */

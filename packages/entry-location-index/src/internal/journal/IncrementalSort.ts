@@ -6,7 +6,7 @@
  * Incremental quicksort (R. Paredes and G. Navarro, "Optimal Incremental
  * Sorting", ALENEX 2006), which takes O(n + k log k) for the first k of n rows.
  */
-import { keyLength } from "./journal/WordIndex.ts"
+import { keyLength } from "./WordIndex.ts"
 
 export class IncrementalSort {
   /** A row has three words: the high and the low one of its key, so that both compare as signed ones, and its value. */

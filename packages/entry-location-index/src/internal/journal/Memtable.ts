@@ -24,7 +24,7 @@ import type { Changes } from "../Changes.ts"
 import * as Call from "../Changes.ts"
 import { entryIn, pageOfHalves } from "../pages.ts"
 import type { LedgerRecord } from "../records.ts"
-import { IncrementalSort } from "../IncrementalSort.ts"
+import { IncrementalSort } from "./IncrementalSort.ts"
 import * as Words from "../words.ts"
 import {
   baseOf,
