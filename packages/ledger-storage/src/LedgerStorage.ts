@@ -37,7 +37,7 @@ export type { Durations, Statistics } from "./internal/Statistics.ts"
 /** When an append is acknowledged: once it is on disk, or once the operating system has it. */
 export type Durability = "sync" | "buffered"
 
-/** What is known of a ledger. */
+/** What is known of a ledger. Ids are bigints, and what is counted is a number. */
 export interface LedgerInfo {
   readonly ledgerId: LedgerId.LedgerId
   readonly createdAt: DateTime.Utc
@@ -48,9 +48,9 @@ export interface LedgerInfo {
   /** The highest entry id, or `undefined` if there is none yet. */
   readonly lastEntryId: EntryId.EntryId | undefined
   /** How many entries the ledger has. */
-  readonly entries: bigint
+  readonly entries: number
   /** How many bytes the payloads of its entries have in all. */
-  readonly length: bigint
+  readonly length: number
 }
 
 /** Which entry of which ledger. */
