@@ -7,13 +7,21 @@
  * `checkpointFailures` counts. A writer that has to wait for it tries at once,
  * and is told why it fails. The journal has everything as long as it takes.
  */
+import type { RocksDBError } from "@effect-bookie/rocksdb"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Errors from "../errors.ts"
-import type { Store } from "../Store.ts"
+
+/** What is checkpointed. */
+export interface Store {
+  /** Open while there is something to checkpoint. */
+  readonly checkpointDue: Latch.Latch
+  readonly checkpoint: Effect.Effect<void, RocksDBError.RocksDBError>
+}
 
 /** Runs the checkpoints of a store in the current scope. */
 export const run = (store: Store): Effect.Effect<void, never, Scope.Scope> =>
