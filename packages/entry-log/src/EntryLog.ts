@@ -234,8 +234,9 @@ export const layer = (options: Options): Layer.Layer<EntryLog, EntryLogError.Ent
 
 /**
  * Every option from the environment, or wherever the `ConfigProvider` looks: `ENTRY_LOG_DIRECTORY`,
- * `ENTRY_LOG_MAX_LOG_SIZE="1 GiB"`, `ENTRY_LOG_MAX_ENTRY_SIZE` and `ENTRY_LOG_READ_ONLY`. All but the directory may be
- * absent.
+ * `ENTRY_LOG_MAX_LOG_SIZE="1 GiB"`, `ENTRY_LOG_MAX_ENTRY_SIZE="5121 KiB"` and `ENTRY_LOG_READ_ONLY="false"`. All but the
+ * directory may be absent. Each is the option of that name; those of a database, such as `ROCKSDB_READ_ONLY`, do not count
+ * here.
  */
 export const config: Config.Config<Options> = Config.all({
   directory: Config.NonEmptyString("ENTRY_LOG_DIRECTORY"),
@@ -244,7 +245,24 @@ export const config: Config.Config<Options> = Config.all({
   readOnly: optional(Config.Boolean("ENTRY_LOG_READ_ONLY"))
 })
 
-/** Provides a directory whose options come from Effect's Config: by default all of them, as {@link config} reads them. */
+/**
+ * Provides a directory whose options come from Effect's Config: by default all of them, as {@link config} reads them.
+ *
+ * @example
+ * ```ts
+ * import { EntryLog } from "@effect-bookie/entry-log"
+ * import { ConfigProvider, Console, Effect, Layer } from "effect"
+ *
+ * // In a test: what the environment has otherwise.
+ * const EnvironmentTest = ConfigProvider.layer(
+ *   ConfigProvider.fromUnknown({ ENTRY_LOG_DIRECTORY: "logs", ENTRY_LOG_MAX_LOG_SIZE: "256 MiB" })
+ * )
+ *
+ * const program = Effect.andThen(EntryLog.EntryLog, ({ directory }) => Console.log(directory.endsWith("/logs"))) // true
+ *
+ * await Effect.runPromise(Effect.provide(program, Layer.provide(EntryLog.layerConfig(), EnvironmentTest)))
+ * ```
+ */
 export const layerConfig = (
   options: Config.Wrap<Options> = config
 ): Layer.Layer<EntryLog, EntryLogError.EntryLogError | Config.ConfigError> =>

@@ -3,8 +3,8 @@
  *
  * Every resource of these packages tells the `Lifecycle` reference when it has
  * been acquired and when it has been released: `gauge:<metric>`,
- * `entry-location-index`, `entry-log`, `rocksdb.operations`, `rocksdb.wal`,
- * `rocksdb`. Unless an application sets the reference, nothing happens. Resources
+ * `ledger-storage`, `entry-location-index`, `entry-log`, `rocksdb.operations`,
+ * `rocksdb.wal`, `rocksdb`. Unless an application sets the reference, nothing happens. Resources
  * of an application tell it with {@link scoped}, and `Shutdown.expectOrder` lets
  * a test assert in which order all of them are released.
  */

@@ -208,6 +208,10 @@ export const layer = (options: Options): Layer.Layer<RocksDB, RocksDBError.Rocks
  * `ROCKSDB_CREATE_IF_MISSING`, `ROCKSDB_WRITE_BUFFER_SIZE="64 MiB"`, `ROCKSDB_BLOCK_CACHE_SIZE`,
  * `ROCKSDB_BLOOM_BITS_PER_KEY`, `ROCKSDB_MAX_OPEN_FILES`, `ROCKSDB_DURABILITY="sync"` and
  * `ROCKSDB_SHUTDOWN_DEADLINE="1 minute"`. All but the path may be absent.
+ *
+ * Each is about this database, and only that: `ROCKSDB_WRITE_BUFFER_SIZE` is RocksDB's `write_buffer_size`, and
+ * `ROCKSDB_DURABILITY` is of the writes that go through this service and do not say. What is built on top of a database,
+ * such as an index of entry locations, has options of its own, and writes with a durability of its own.
  */
 export const config: Config.Config<Options> = Config.all({
   path: Config.NonEmptyString("ROCKSDB_PATH"),
