@@ -146,7 +146,7 @@ const run = Effect.fnUntraced(function* (settings: Settings) {
   const { database, entryLogs, maxEntrySize } = settings
   const entryLog = yield* EntryLog.make({ directory: entryLogs, maxEntrySize, readOnly: true })
   const target = yield* TargetDirectory.open(database, entryLog.directory)
-  const logSizes = yield* LogSizes.read(entryLog.directory)
+  const logSizes = yield* LogSizes.read(entryLog.directory, settings.salvage)
   yield* refuseNothing("entry log", logSizes.count, settings, target)
   const workspace = yield* Workspace.open(target.path)
   yield* refuseTooLittleRoom(settings, entryLog, logSizes, workspace)

@@ -176,6 +176,25 @@ describe("a rebuild leaves alone, and does not count, what is no log", () => {
   }
 })
 
+describe("a rebuild beside a link that has the name of a log and leads nowhere", () => {
+  test("says so before the work, and passes it over where that is asked for", ({ database, entryLogs }) =>
+    Effect.gen(function* () {
+      Fs.symlinkSync("/gone/2.log", Path.join(entryLogs, "2.log"))
+      let told = 0
+      const onProgress = () => Effect.sync(() => void (told += 1))
+      const error = yield* Effect.flip(IndexRebuild.rebuild({ entryLogs, database, onProgress }))
+      assert.strictEqual(error.reason._tag, "NotFound")
+      assert.include(error.message, `${Path.join(entryLogs, "2.log")} is a symbolic link to /gone/2.log`)
+      assert.strictEqual(told, 0)
+      const { entries, passedOver } = yield* IndexRebuild.rebuild({ entryLogs, database, salvage: true })
+      assert.strictEqual(entries, 20n)
+      assert.deepStrictEqual(
+        passedOver.map(({ file }) => file),
+        [Path.join(entryLogs, "2.log")]
+      )
+    }))
+})
+
 describe("a rebuild counts what the old index had and the new one has not", () => {
   test("by entries, in the journal, in pages, and in ledgers that are not included", ({ database, entryLogs }) =>
     Effect.gen(function* () {

@@ -166,6 +166,15 @@ export const corruption = (message: string, where: Where): EntryLogError =>
     `${where.path}: ${message}. Restore the file from a copy, or go on without what is damaged, by a scan or a rebuild with salvage: true.`
   )
 
+/** Makes the `NotFound` error of a log that is not where a symbolic link of its name points to. */
+export const danglingLog = (target: string, where: Where): EntryLogError =>
+  make(
+    NotFound,
+    where,
+    `${where.path} is a symbolic link to ${target}, and there is nothing. Mount the disk that the log is on, or remove the ` +
+      `link if its entries are to be gone.`
+  )
+
 /** Makes the `NotFound` error of a log that is not there: of the location of a read, or of a scan that had listed it. */
 export const missingLog = (where: Where): EntryLogError =>
   where.operation === "read"

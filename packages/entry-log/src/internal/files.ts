@@ -39,6 +39,10 @@ export const isAt = async (descriptor: number, path: string): Promise<boolean> =
   }
 }
 
+/** Where the symbolic link at a path leads to; `undefined` if there is none. */
+export const targetOf = (path: string): Promise<string | undefined> =>
+  answer<string>((callback) => Fs.readlink(path, callback)).catch(() => undefined)
+
 /**
  * Fills a buffer from a position of a file, and answers how many bytes it has read: fewer only at the end of the
  * file, or if it has `enough`.
