@@ -6,7 +6,6 @@
  * What the operating system reports arrives here through {@link fromSystem} and
  * through nothing else.
  */
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Os from "node:os"
 import * as Thrown from "./internal/thrown.ts"
@@ -300,7 +299,7 @@ const otherwise: Trouble = {
 
 /** Also one that another realm, or another copy of this package, has made. */
 const isEntryLogError = (cause: unknown): cause is EntryLogError =>
-  Thrown.tagOf(cause) === "EntryLogError" && Predicate.hasProperty(cause, "reason")
+  Thrown.tagOf(cause) === "EntryLogError" && Thrown.tagOf(Thrown.property(cause, "reason")) !== undefined
 
 const codeOf = (cause: unknown): string | undefined => {
   const code = Thrown.codeOf(cause)
@@ -326,5 +325,5 @@ const fields = ({ operation, path }: Where, message: string, cause: unknown): Fi
   operation,
   path,
   message: `${operation}: ${message}`,
-  ...(cause === undefined ? {} : { cause })
+  ...(cause === undefined ? {} : { cause: Thrown.toCause(cause) })
 })
