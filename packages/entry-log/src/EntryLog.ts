@@ -115,62 +115,60 @@ export interface Options {
 }
 
 /** A directory of entry logs. */
-export class EntryLog extends Context.Service<
-  EntryLog,
-  {
-    /** The directory of the logs, absolute. */
-    readonly directory: string
-    /** Counts of what has been appended, synced and read, which `EntryLogMetrics` turns into metrics. */
-    readonly statistics: Statistics
-    /**
-     * Appends an entry and answers where it is. `InvalidArgument` if it is larger than an entry may be. The payload
-     * must not change before the append has been acknowledged.
-     */
-    readonly append: (
-      ledgerId: LedgerId,
-      entryId: EntryId,
-      payload: Uint8Array
-    ) => Effect.Effect<Location, EntryLogError.EntryLogError>
-    /**
-     * Appends entries in their order and answers their locations in that order. The array is read when the effect
-     * runs; with an entry that is invalid then, none is appended. If it fails otherwise, or because a payload has changed
-     * while it waited, some of them may stand in the logs; appending all of them again is safe, since of an entry that is
-     * there twice the latest holds.
-     */
-    readonly appendAll: (
-      entries: ReadonlyArray<Entry>
-    ) => Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError>
-    /**
-     * Brings every entry whose append has been acknowledged to disk; read-only, there is none. Once this has failed,
-     * entries may be lost, and every later append and sync fails with the same `IOError`, which is not retryable.
-     */
-    readonly sync: Effect.Effect<void, EntryLogError.EntryLogError>
-    /**
-     * The payload of the entry at a location, in memory of its own. `NotFound` if there is no log or no entry there,
-     * `WrongEntry` if it is not the one asked for.
-     */
-    readonly read: (
-      ledgerId: LedgerId,
-      entryId: EntryId,
-      location: Location
-    ) => Effect.Effect<Uint8Array, EntryLogError.EntryLogError>
-    /**
-     * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
-     * written when it comes to them. It fails with `Corruption`, which names the file and the byte, at damage that no
-     * crash can have left, and with `Closed` once the entry log is. A torn tail ends only its own log: a log that is not
-     * sealed, and in which nothing that can be read as an entry follows. The payloads of one buffer, 256 KiB, share its
-     * memory: they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
-     */
-    readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
-    /** The logs by their ids. Those that are not sealed are scanned for their ledgers. */
-    readonly logs: Effect.Effect<ReadonlyArray<LogFile>, EntryLogError.EntryLogError>
-  }
->()("@effect-bookie/entry-log/EntryLog") {}
+export interface Service {
+  /** The directory of the logs, absolute. */
+  readonly directory: string
+  /** Counts of what has been appended, synced and read, which `EntryLogMetrics` turns into metrics. */
+  readonly statistics: Statistics
+  /**
+   * Appends an entry and answers where it is. `InvalidArgument` if it is larger than an entry may be. The payload
+   * must not change before the append has been acknowledged.
+   */
+  readonly append: (
+    ledgerId: LedgerId,
+    entryId: EntryId,
+    payload: Uint8Array
+  ) => Effect.Effect<Location, EntryLogError.EntryLogError>
+  /**
+   * Appends entries in their order and answers their locations in that order. The array is read when the effect
+   * runs; with an entry that is invalid then, none is appended. If it fails otherwise, or because a payload has changed
+   * while it waited, some of them may stand in the logs; appending all of them again is safe, since of an entry that is
+   * there twice the latest holds.
+   */
+  readonly appendAll: (
+    entries: ReadonlyArray<Entry>
+  ) => Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError>
+  /**
+   * Brings every entry whose append has been acknowledged to disk; read-only, there is none. Once this has failed,
+   * entries may be lost, and every later append and sync fails with the same `IOError`, which is not retryable.
+   */
+  readonly sync: Effect.Effect<void, EntryLogError.EntryLogError>
+  /**
+   * The payload of the entry at a location, in memory of its own. `NotFound` if there is no log or no entry there,
+   * `WrongEntry` if it is not the one asked for.
+   */
+  readonly read: (
+    ledgerId: LedgerId,
+    entryId: EntryId,
+    location: Location
+  ) => Effect.Effect<Uint8Array, EntryLogError.EntryLogError>
+  /**
+   * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
+   * written when it comes to them. It fails with `Corruption`, which names the file and the byte, at damage that no
+   * crash can have left, and with `Closed` once the entry log is. A torn tail ends only its own log: a log that is not
+   * sealed, and in which nothing that can be read as an entry follows. The payloads of one buffer, 256 KiB, share its
+   * memory: they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
+   */
+  readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
+  /** The logs by their ids. Those that are not sealed are scanned for their ledgers. */
+  readonly logs: Effect.Effect<ReadonlyArray<LogFile>, EntryLogError.EntryLogError>
+}
+
+/** The service of a directory of entry logs: `yield* EntryLog.EntryLog` answers a {@link Service}. */
+export class EntryLog extends Context.Service<EntryLog, Service>()("@effect-bookie/entry-log/EntryLog") {}
 
 /** Opens a directory of entry logs in the current scope. */
-export const make: (
-  options: Options
-) => Effect.Effect<EntryLog["Service"], EntryLogError.EntryLogError, Scope.Scope> = (options) =>
+export const make: (options: Options) => Effect.Effect<Service, EntryLogError.EntryLogError, Scope.Scope> = (options) =>
   Effect.suspend(() => resolve(options)).pipe(
     Effect.flatMap((settings) => Effect.map(acquire(settings), (opened) => service(settings, opened)))
   )
@@ -219,7 +217,7 @@ const temporaryDirectory: Effect.Effect<string, EntryLogError.EntryLogError, Sco
   (directory) => Effect.promise(() => Fs.rm(directory, { recursive: true, force: true }))
 )
 
-const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"] => {
+const service = (settings: Settings, opened: OpenDirectory): Service => {
   const { appender, descriptors, logs, operations } = opened
   const { directory } = settings
 

@@ -403,6 +403,32 @@ it.live("a write behind a failed flush is written, also while others succeed tha
   )
 )
 
+it.live("a stream whose snapshot goes because a flush has failed without a word says that it can be read again", () =>
+  Effect.gen(function* () {
+    const database = yield* RocksDB.make({ path: yield* filled, writeBufferSize: "1 MiB" })
+    const begun = yield* Latch.make()
+    const goOn = yield* Latch.make()
+    const stream = yield* database.stream().pipe(
+      Stream.tap(() => Effect.andThen(begun.open, goOn.await)),
+      Stream.runDrain,
+      Effect.forkChild
+    )
+    yield* begun.await
+    yield* database.put(bytes("large"), new Uint8Array(2 ** 20))
+    yield* goOn.open
+    const error = yield* Effect.flip(Fiber.join(stream))
+    assert.isTrue(error.isRetryable, error.message)
+    assert.strictEqual(yield* Stream.runCount(database.stream()), 1001)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      changed((database, opens) =>
+        opens === 1 ? { ...database, property: (name) => Promise.resolve(stuck[name] ?? "0") } : database
+      )
+    )
+  )
+)
+
 it.live("a write behind a failed flush says what keeps it from being written, and is written once that is over", () =>
   Effect.gen(function* () {
     const disk = yield* Disk.watch

@@ -43,6 +43,11 @@ export const isAt = async (descriptor: number, path: string): Promise<boolean> =
 export const targetOf = (path: string): Promise<string | undefined> =>
   answer<string>((callback) => Fs.readlink(path, callback)).catch(() => undefined)
 
+/** Reads from a file that is open, like {@link read}. */
+export interface ReadLog {
+  (buffer: Uint8Array, position: number, enough?: number | undefined): Promise<number>
+}
+
 /**
  * Fills a buffer from a position of a file, and answers how many bytes it has read: fewer only at the end of the
  * file, or if it has `enough`.

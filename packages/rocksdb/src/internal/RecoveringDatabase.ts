@@ -40,7 +40,7 @@ export interface Database extends Engine.Database {
 
 /** Opens a database with an engine. `check` rejects if the directory must not be opened anew. */
 export const open = (
-  engine: Engine.Engine["Service"],
+  engine: Engine.Service,
   options: Engine.OpenOptions,
   check: () => Promise<void>
 ): Effect.Effect<Database, RocksDBError.RocksDBError> =>
@@ -197,7 +197,7 @@ class RecoveringDatabase implements Database {
     const trouble = this.#trouble
     await this.#reads.idle()
     if (this.#failedSync !== undefined) throw this.#failedSync
-    for (const cursor of this.#cursors) await cursor.fail(trouble)
+    for (const cursor of this.#cursors) await cursor.fail(Reopening.snapshotIsGone(trouble))
     const before = this.#native
     this.#native = undefined
     this.#stall.restart()
