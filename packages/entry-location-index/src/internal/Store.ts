@@ -44,6 +44,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Changes } from "./Changes.ts"
 import * as Errors from "./errors.ts"
+import * as IndexMarker from "./indexMarker.ts"
 import * as Checkpoint from "./journal/Checkpoint.ts"
 import type { CommitPlan } from "./journal/CommitPlan.ts"
 import { type Base, CommitPreparation } from "./journal/CommitPreparation.ts"
@@ -162,6 +163,7 @@ export class Store implements Checkpoint.Target, Base {
   #journalSize = 0
   #isRecovered = false
   #hasMetadata = false
+  #isMarked = false
   /** Whether a write failed that may have left journal records behind the last one. */
   #isSuspect = false
   #isClosing = false
@@ -422,7 +424,8 @@ export class Store implements Checkpoint.Target, Base {
     }
     let sequence = this.#sequence
     for (const value of plan.records) operations.push({ type: "put", key: Keys.journal(++sequence), value })
-    return this.database.write(operations, { durability }).pipe(
+    return this.#mark.pipe(
+      Effect.andThen(this.database.write(operations, { durability })),
       Effect.map(() => {
         this.#isSuspect = false
         this.#hasMetadata = true
@@ -432,6 +435,13 @@ export class Store implements Checkpoint.Target, Base {
       Effect.onError(() => this.#distrust(durability))
     )
   }
+
+  /** Marks the directory before its first write. */
+  readonly #mark: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#isMarked) return Effect.void
+    this.#isMarked = true
+    return Effect.promise(() => IndexMarker.write(this.path))
+  })
 
   /** Changes memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
   #follow({ entries, records, runs }: CommitPlan, changes: Changes): void {
