@@ -18,14 +18,14 @@ import * as EntryId from "@effect-bookie/entry-log/EntryId"
 import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type * as Location from "@effect-bookie/entry-log/Location"
 import { Lifecycle } from "@effect-bookie/lifecycle"
-import { RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
+import { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import type * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Arguments from "./internal/arguments.ts"
 import * as Batches from "./internal/commit/batch.ts"
@@ -156,12 +156,8 @@ export const make: (
   options?: Options | undefined
 ) => Effect.Effect<EntryLocationIndex["Service"], RocksDBError.RocksDBError, Scope.Scope | RocksDB.RocksDB> =
   Effect.fnUntraced(function* (options?: Options | undefined) {
-    // A scope of its own, so that its steps follow one another even where the finalizers around them run at once.
-    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
-    return yield* open(options).pipe(
-      Scope.provide(scope),
-      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
-    )
+    const { path } = yield* RocksDB.RocksDB
+    return yield* OwnScope.open(open(options), () => RocksDBError.closed({ operation: "open", path }))
   })
 
 /** Provides the index of the database. */

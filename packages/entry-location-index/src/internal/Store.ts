@@ -49,6 +49,7 @@ import { type Base, CommitPreparation } from "./commit/CommitPreparation.ts"
 import { Unreadable } from "./commit/Unreadable.ts"
 import type { LedgerSnapshot } from "./memtable/LedgerSnapshot.ts"
 import { Memtable } from "./memtable/Memtable.ts"
+import * as IndexMarker from "./indexMarker.ts"
 import * as Recovery from "./journal/Recovery.ts"
 import { SnapshotLock } from "./checkpoint/SnapshotLock.ts"
 import * as Keys from "./pages/keys.ts"
@@ -159,6 +160,7 @@ export class Store implements Checkpoint.Target, Base {
   #journalSize = 0
   #isRecovered = false
   #hasMetadata = false
+  #isMarked = false
   /** Whether a write failed that may have left journal records behind the last one. */
   #isSuspect = false
   #isClosing = false
@@ -419,7 +421,8 @@ export class Store implements Checkpoint.Target, Base {
     }
     let sequence = this.#sequence
     for (const value of plan.records) operations.push({ type: "put", key: Keys.journal(++sequence), value })
-    return this.database.write(operations, { durability }).pipe(
+    return this.#mark.pipe(
+      Effect.andThen(this.database.write(operations, { durability })),
       Effect.map(() => {
         this.#isSuspect = false
         this.#hasMetadata = true
@@ -429,6 +432,13 @@ export class Store implements Checkpoint.Target, Base {
       Effect.onError(() => this.#distrust(durability))
     )
   }
+
+  /** Marks the directory before its first write. */
+  readonly #mark: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#isMarked) return Effect.void
+    this.#isMarked = true
+    return Effect.promise(() => IndexMarker.write(this.path))
+  })
 
   /** Changes memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
   #follow({ entries, records, runs }: CommitPlan, changes: Changes): void {
