@@ -65,6 +65,7 @@ export class Appender {
   appendFrames(frames: Frames.Frames): Promise<BigInt64Array> {
     return this.#alone(async () => {
       if (this.#failure !== undefined) throw this.#failure
+      if (frames.count === 0) return new BigInt64Array()
       const log = await this.#logForFrames(frames)
       return this.#fits(log, frames) ? this.#writeFrames(log, frames) : this.#spread(frames)
     })
