@@ -27,7 +27,8 @@ const main = (): boolean => {
   const directory = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-bookie-crash-"))
   try {
     const bare = runChild("the bare binding", chosen.node, "bare.mjs", [binding, Path.join(directory, "bare")])
-    const scoped = runChild("RocksDB", chosen.node, "scoped.mjs", [build(), Path.join(directory, "scoped")])
+    build()
+    const scoped = runChild("RocksDB", chosen.node, "scoped.mjs", [Path.join(directory, "scoped")])
     const shown = bare.signal === "SIGSEGV" && scoped.status === 0
     console.log(shown ? "\nThe bare binding died, RocksDB lived." : "\nThis is not what should have happened.")
     return shown
@@ -71,20 +72,21 @@ const candidates = (): ReadonlyArray<Candidate> => {
   return existing.filter(({ node }, at) => existing.findIndex((other) => other.node === node) === at)
 }
 
-/** Builds the package to plain JavaScript, for a Node that cannot strip types, and answers its file. */
-const build = (): string => {
+/** Builds the packages to plain JavaScript, for a Node that cannot strip types; the condition `dist` finds what is built. */
+const build = (): void => {
   const compiler = Path.join(repository, "node_modules/typescript/bin/tsc")
   const result = spawnSync(process.execPath, [compiler, "-b", "packages/rocksdb"], {
     cwd: repository,
     encoding: "utf8"
   })
-  if (result.status !== 0) throw new Error(`The package does not build:\n${result.stdout}${result.stderr}`)
-  return Path.join(repository, "packages/rocksdb/dist/index.js")
+  if (result.status !== 0) throw new Error(`The packages do not build:\n${result.stdout}${result.stderr}`)
 }
 
 const runChild = (what: string, node: string, program: string, args: ReadonlyArray<string>) => {
   console.log(`\nA child process on ${what}:`)
-  const child = spawnSync(node, [Path.join(import.meta.dirname, "crash", program), ...args], { encoding: "utf8" })
+  const child = spawnSync(node, ["--conditions=dist", Path.join(import.meta.dirname, "crash", program), ...args], {
+    encoding: "utf8"
+  })
   const lines = `${child.stdout}${child.stderr}`.split("\n").filter((line) => line !== "")
   for (const line of lines) console.log(`  ${line}`)
   console.log(`  ended with ${child.signal ?? `exit code ${child.status}`}`)

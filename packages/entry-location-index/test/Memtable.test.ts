@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { EntryId, LedgerId, Location, LocationPage } from "../src/index.ts"
 import { Changes } from "../src/internal/Changes.ts"
+import type { ChangedLedgers } from "../src/internal/journal/ChangedLedgers.ts"
 import type { LedgerSnapshot } from "../src/internal/journal/LedgerSnapshot.ts"
 import { Memtable } from "../src/internal/journal/Memtable.ts"
 import { Runs } from "../src/internal/journal/Runs.ts"
@@ -41,6 +42,22 @@ type Step = typeof Step.Type
 interface Ledger {
   readonly entries: Map<bigint, bigint>
   isDeleted: boolean
+}
+
+/** Takes changed ledgers, each once it is found. */
+const reader = (ledgers: ChangedLedgers) => {
+  const next = () => {
+    while (!ledgers.look()) continue
+    const { next } = ledgers
+    ledgers.take()
+    return next
+  }
+  const takeAll = () => {
+    const all: Array<readonly [ledgerId: bigint, hasEntries: boolean]> = []
+    for (let ledgerId = next(); ledgerId !== undefined; ledgerId = next()) all.push([ledgerId, ledgers.hasEntries])
+    return all
+  }
+  return { next, takeAll }
 }
 
 /** A memtable and the maps that it is to be like. */
@@ -210,6 +227,27 @@ describe("a memtable", () => {
     },
     { arbitrary: { runs: 60 } }
   )
+
+  it("gives its changed ledgers as they were, in order, while it goes on", () => {
+    const both = new Both()
+    const ids = Array.from({ length: 20_000 }, (_, at) => BigInt((at * 7919) % 20_000) * 2n ** 31n)
+    for (const ledgerId of ids) both.apply({ _tag: "addRun", ledgerId, from: 0, count: 1 })
+    for (const ledgerId of ids.slice(0, 50)) both.apply({ _tag: "delete", ledgerId })
+    // It is known, and has not changed.
+    both.memtable.addLedger(0x7fff_ffff, -1)
+    const { next, takeAll } = reader(both.memtable.changedLedgers())
+    assert.strictEqual(next(), 0n)
+    const deleted = new Set(ids.slice(0, 50))
+    for (const ledgerId of ids) both.apply({ _tag: "delete", ledgerId })
+    for (let at = 0; at < 30_000; at++) both.memtable.addLedger(1, at)
+    assert.isTrue(both.memtable.isShared)
+    const all = takeAll()
+    assert.deepStrictEqual(
+      all.map(([ledgerId]) => ledgerId),
+      ids.toSorted((left, right) => (left < right ? -1 : 1)).slice(1)
+    )
+    assert.isTrue(all.every(([ledgerId, hasEntries]) => hasEntries !== deleted.has(ledgerId)))
+  })
 
   it("gives snapshots of many entries that do not change with it, whether those lie in order or anyhow", () => {
     for (const isScattered of [false, true]) {

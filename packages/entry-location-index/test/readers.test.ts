@@ -243,6 +243,24 @@ describe("many at once", () => {
     )
   )
 
+  it.effect("ledgers in a journal are read in turns with others when the index opens", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      const all = Array.from({ length: 60_000 }, (_, at) => entry(BigInt((at * 7919) % 60_000), 0n, BigInt(at)))
+      // Some large records, of which each takes turns, and many small ones, of which many share one.
+      yield* EntryLocationIndex.EntryLocationIndex.use((index) =>
+        Effect.andThen(
+          index.addLocations(all),
+          Effect.forEach(range(1n, 0, 2_000), (one) => index.addLocations([one]), { discard: true })
+        )
+      ).pipe(Effect.provide(layer(path, { durability: "buffered" })))
+      const count = EntryLocationIndex.EntryLocationIndex.use((index) => index.entryCount)
+      const { answer, turns } = yield* turnsOf(Effect.provide(count, layer(path)))
+      assert.strictEqual(answer, 61_999n)
+      assert.isAbove(turns, 5)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("entries in memory come in turns, in order, however they were added", () =>
     withIndex((index) =>
       Effect.gen(function* () {

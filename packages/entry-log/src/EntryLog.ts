@@ -179,115 +179,113 @@ export interface Options {
 }
 
 /** A directory of entry logs. */
-export class EntryLog extends Context.Service<
-  EntryLog,
-  {
-    /** The directory of the logs, absolute. */
-    readonly directory: string
-    /** Counts of what has been appended, synced and read, which `EntryLogMetrics` turns into metrics. */
-    readonly statistics: Statistics
-    /**
-     * Appends an entry and answers where it is. `InvalidArgument` if it is larger than an entry may be. The payload
-     * must not change before the append has been acknowledged.
-     */
-    readonly append: (
-      ledgerId: LedgerId,
-      entryId: EntryId,
-      payload: Uint8Array
-    ) => Effect.Effect<Location, EntryLogError.EntryLogError>
-    /**
-     * Appends entries in their order and answers their locations in that order. The array is read when the effect
-     * runs; with an entry that is invalid then, none is appended. If it fails otherwise, or because a payload has changed
-     * while it waited, some of them may stand in the logs; appending all of them again is safe, since of an entry that is
-     * there twice the latest holds.
-     */
-    readonly appendAll: (
-      entries: ReadonlyArray<Entry>
-    ) => Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError>
-    /**
-     * Appends entries and records that are encoded as they are to stand in the log, one behind the other: int32 size,
-     * int64 ledger id, int64 entry id, and so on, big-endian. Answers the location of each. A record has the ledger id -1
-     * and any entry id but -2; scans and rebuilds pass over it, as BookKeeper does.
-     *
-     * They are there all, or none: after a failure nothing of them is left. Where even that fails, every later append and
-     * sync does, too, so that nothing comes to stand behind them. A killed process may leave the first ones. They go to
-     * one log, if a log has room for them all. `InvalidArgument` where a frame does not hold, or is above `maxEntrySize`.
-     * The bytes must not change, nor be transferred, before this has been answered.
-     */
-    readonly appendFrames: (frames: Uint8Array) => Effect.Effect<BigInt64Array, EntryLogError.EntryLogError>
-    /**
-     * Brings every entry whose append has been acknowledged to disk; read-only, there is none. Once this has failed,
-     * entries may be lost, and every later append and sync fails with the same `IOError`, which is not retryable.
-     */
-    readonly sync: Effect.Effect<void, EntryLogError.EntryLogError>
-    /**
-     * The payload of the entry at a location, in memory of its own. `NotFound` if there is no log or no entry there,
-     * `WrongEntry` if it is not the one asked for.
-     */
-    readonly read: (
-      ledgerId: LedgerId,
-      entryId: EntryId,
-      location: Location
-    ) => Effect.Effect<Uint8Array, EntryLogError.EntryLogError>
-    /**
-     * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
-     * written when it comes to them. It fails with `Corruption`, which names the file and the byte, at damage that no
-     * crash can have left, and with `Closed` once the entry log is. A torn tail ends only its own log: a log that is not
-     * sealed, and in which nothing that can be read as an entry follows. The payloads of one buffer, 256 KiB, share its
-     * memory: they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
-     */
-    readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
-    /**
-     * The entries and records from a place on, in the order of a `scan`, and with its promises about damage, torn tails
-     * and memory. It begins to hold the ledgers map of a sealed log against its entries with the first log that it reads
-     * from its beginning on.
-     */
-    readonly scanFrames: (options?: FrameScanOptions | undefined) => Stream.Stream<Frame, EntryLogError.EntryLogError>
-    /**
-     * The bodies of many entries, in the order of the keys: ledger id, entry id and payload, as they are on disk.
-     * `undefined` where there is no log, or no such entry at the location; `Corruption` where its size cannot be.
-     * Neighbours are read together, and share their memory: copy what you keep or send.
-     */
-    readonly readBodies: (
-      keys: ReadonlyArray<EntryKey>
-    ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, EntryLogError.EntryLogError>
-    /**
-     * The logs by their ids, each with all of its ledgers in memory. Those that are not sealed are scanned for them.
-     */
-    readonly logs: Effect.Effect<ReadonlyArray<LogFile>, EntryLogError.EntryLogError>
-    /** The logs by their ids, without their ledgers. */
-    readonly logSummaries: Effect.Effect<ReadonlyArray<LogSummary>, EntryLogError.EntryLogError>
-    /**
-     * The ledgers of a log, in parts. Those of a sealed log come from its ledgers map, in the memory of one part, if that
-     * holds. Else, and of a log that is not sealed, its entries are scanned, in the memory of its ledgers; `Corruption` if
-     * they cannot all be read.
-     */
-    readonly ledgersOf: (logId: number) => Stream.Stream<LedgerColumns, EntryLogError.EntryLogError>
-    /**
-     * Seals the log that is being written, if there are entries in it, and brings it to disk. The next append goes to a
-     * new one.
-     */
-    readonly rollOver: Effect.Effect<void, EntryLogError.EntryLogError>
-    /**
-     * Removes a log that nobody writes to any more, for good. Reads of it under way may fail with `NotFound`, or come
-     * through. `NotFound` if it is not there, `InvalidArgument` if it is being written.
-     */
-    readonly removeLog: (logId: number) => Effect.Effect<void, EntryLogError.EntryLogError>
-    /**
-     * Makes a writer to logs of its own, whose ids come from the same sequence. Its log is sealed and on disk when the
-     * scope closes, and synced at the latest when the entry log is released. Without a preamble its logs begin as the
-     * others do.
-     */
-    readonly makeWriter: (
-      options?: { readonly preamble?: Preamble | undefined } | undefined
-    ) => Effect.Effect<Writer, EntryLogError.EntryLogError, Scope.Scope>
-  }
->()("@effect-bookie/entry-log/EntryLog") {}
+export interface Service {
+  /** The directory of the logs, absolute. */
+  readonly directory: string
+  /** Counts of what has been appended, synced and read, which `EntryLogMetrics` turns into metrics. */
+  readonly statistics: Statistics
+  /**
+   * Appends an entry and answers where it is. `InvalidArgument` if it is larger than an entry may be. The payload
+   * must not change before the append has been acknowledged.
+   */
+  readonly append: (
+    ledgerId: LedgerId,
+    entryId: EntryId,
+    payload: Uint8Array
+  ) => Effect.Effect<Location, EntryLogError.EntryLogError>
+  /**
+   * Appends entries in their order and answers their locations in that order. The array is read when the effect
+   * runs; with an entry that is invalid then, none is appended. If it fails otherwise, or because a payload has changed
+   * while it waited, some of them may stand in the logs; appending all of them again is safe, since of an entry that is
+   * there twice the latest holds.
+   */
+  readonly appendAll: (
+    entries: ReadonlyArray<Entry>
+  ) => Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError>
+  /**
+   * Appends entries and records that are encoded as they are to stand in the log, one behind the other: int32 size,
+   * int64 ledger id, int64 entry id, and so on, big-endian. Answers the location of each. A record has the ledger id -1
+   * and any entry id but -2; scans and rebuilds pass over it, as BookKeeper does.
+   *
+   * They are there all, or none: after a failure nothing of them is left. Where even that fails, every later append and
+   * sync does, too, so that nothing comes to stand behind them. A killed process may leave the first ones. They go to
+   * one log, if a log has room for them all. `InvalidArgument` where a frame does not hold, or is above `maxEntrySize`.
+   * The bytes must not change, nor be transferred, before this has been answered.
+   */
+  readonly appendFrames: (frames: Uint8Array) => Effect.Effect<BigInt64Array, EntryLogError.EntryLogError>
+  /**
+   * Brings every entry whose append has been acknowledged to disk; read-only, there is none. Once this has failed,
+   * entries may be lost, and every later append and sync fails with the same `IOError`, which is not retryable.
+   */
+  readonly sync: Effect.Effect<void, EntryLogError.EntryLogError>
+  /**
+   * The payload of the entry at a location, in memory of its own. `NotFound` if there is no log or no entry there,
+   * `WrongEntry` if it is not the one asked for.
+   */
+  readonly read: (
+    ledgerId: LedgerId,
+    entryId: EntryId,
+    location: Location
+  ) => Effect.Effect<Uint8Array, EntryLogError.EntryLogError>
+  /**
+   * The entries by log id, then position, of the logs that are there when the stream begins and as far as they are
+   * written when it comes to them. It fails with `Corruption`, which names the file and the byte, at damage that no
+   * crash can have left, and with `Closed` once the entry log is. A torn tail ends only its own log: a log that is not
+   * sealed, and in which nothing that can be read as an entry follows. The payloads of one buffer, 256 KiB, share its
+   * memory: they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
+   */
+  readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
+  /**
+   * The entries and records from a place on, in the order of a `scan`, and with its promises about damage, torn tails
+   * and memory. It begins to hold the ledgers map of a sealed log against its entries with the first log that it reads
+   * from its beginning on.
+   */
+  readonly scanFrames: (options?: FrameScanOptions | undefined) => Stream.Stream<Frame, EntryLogError.EntryLogError>
+  /**
+   * The bodies of many entries, in the order of the keys: ledger id, entry id and payload, as they are on disk.
+   * `undefined` where there is no log, or no such entry at the location; `Corruption` where its size cannot be.
+   * Neighbours are read together, and share their memory: copy what you keep or send.
+   */
+  readonly readBodies: (
+    keys: ReadonlyArray<EntryKey>
+  ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, EntryLogError.EntryLogError>
+  /**
+   * The logs by their ids, each with all of its ledgers in memory. Those that are not sealed are scanned for them.
+   */
+  readonly logs: Effect.Effect<ReadonlyArray<LogFile>, EntryLogError.EntryLogError>
+  /** The logs by their ids, without their ledgers. */
+  readonly logSummaries: Effect.Effect<ReadonlyArray<LogSummary>, EntryLogError.EntryLogError>
+  /**
+   * The ledgers of a log, in parts. Those of a sealed log come from its ledgers map, in the memory of one part, if that
+   * holds. Else, and of a log that is not sealed, its entries are scanned, in the memory of its ledgers; `Corruption` if
+   * they cannot all be read.
+   */
+  readonly ledgersOf: (logId: number) => Stream.Stream<LedgerColumns, EntryLogError.EntryLogError>
+  /**
+   * Seals the log that is being written, if there are entries in it, and brings it to disk. The next append goes to a
+   * new one.
+   */
+  readonly rollOver: Effect.Effect<void, EntryLogError.EntryLogError>
+  /**
+   * Removes a log that nobody writes to any more, for good. Reads of it under way may fail with `NotFound`, or come
+   * through. `NotFound` if it is not there, `InvalidArgument` if it is being written.
+   */
+  readonly removeLog: (logId: number) => Effect.Effect<void, EntryLogError.EntryLogError>
+  /**
+   * Makes a writer to logs of its own, whose ids come from the same sequence. Its log is sealed and on disk when the
+   * scope closes, and synced at the latest when the entry log is released. Without a preamble its logs begin as the
+   * others do.
+   */
+  readonly makeWriter: (
+    options?: { readonly preamble?: Preamble | undefined } | undefined
+  ) => Effect.Effect<Writer, EntryLogError.EntryLogError, Scope.Scope>
+}
+
+/** The service of a directory of entry logs: `yield* EntryLog.EntryLog` answers a {@link Service}. */
+export class EntryLog extends Context.Service<EntryLog, Service>()("@effect-bookie/entry-log/EntryLog") {}
 
 /** Opens a directory of entry logs in the current scope. */
-export const make: (
-  options: Options
-) => Effect.Effect<EntryLog["Service"], EntryLogError.EntryLogError, Scope.Scope> = (options) =>
+export const make: (options: Options) => Effect.Effect<Service, EntryLogError.EntryLogError, Scope.Scope> = (options) =>
   Effect.suspend(() => resolve(options)).pipe(
     Effect.flatMap((settings) => Effect.map(acquire(settings), (opened) => service(settings, opened)))
   )
@@ -336,7 +334,7 @@ const temporaryDirectory: Effect.Effect<string, EntryLogError.EntryLogError, Sco
   (directory) => Effect.promise(() => Fs.rm(directory, { recursive: true, force: true }))
 )
 
-const service = (settings: Settings, opened: OpenDirectory): EntryLog["Service"] =>
+const service = (settings: Settings, opened: OpenDirectory): Service =>
   EntryLog.of({
     directory: settings.directory,
     statistics: opened.statistics,

@@ -256,6 +256,34 @@ export const fromSystem = (cause: unknown, where: Where): EntryLogError => {
     : ioError(where, `${text} ${troubleOf(code).advice}`, cause)
 }
 
+/**
+ * The error as one of the operation that was called, whichever step of it has failed. A failed sync stays what it is: it
+ * is why later operations fail, too.
+ */
+export const inOperation = (error: EntryLogError, operation: string): EntryLogError => {
+  const { reason } = error
+  if (reason.operation === operation || reason.operation === "sync") return error
+  const message = reason.message.replace(`${reason.operation}: `, `${operation}: `)
+  const { cause, path } = reason
+  const code = reason._tag === "IOError" ? reason.code : undefined
+  const Class: new (fields: Fields & { readonly code: string | undefined }) => Reason = classes[reason._tag]
+  return new EntryLogError({ reason: new Class({ operation, path, message, cause, code }) })
+}
+
+const classes = {
+  Closed,
+  Locked,
+  ReadOnly,
+  InvalidArgument,
+  Corruption,
+  NotFound,
+  WrongEntry,
+  MissingDirectory,
+  NoSpace,
+  IOError,
+  LockUnavailable
+}
+
 /** Whether a cause is an error of the operating system with this code, such as `ENOENT`. */
 export const hasCode = (cause: unknown, code: string): boolean => codeOf(cause) === code
 

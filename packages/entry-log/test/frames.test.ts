@@ -242,8 +242,9 @@ describe("frames that fail", () => {
             assert.isTrue(error.isRetryable)
             const final = yield* reasonOf(append)
             assert.include(final.message, "could not be removed")
-            assert.deepStrictEqual(yield* reasonOf(log.sync), final)
-            assert.deepStrictEqual(yield* reasonOf(log.append(LedgerId.make(1n), EntryId.make(1n), bytes(1))), final)
+            for (const later of [log.sync, log.append(LedgerId.make(1n), EntryId.make(1n), bytes(1))]) {
+              assert.include((yield* reasonOf<unknown, never>(later)).message, "could not be removed")
+            }
           })
         )
       )

@@ -137,6 +137,8 @@ describe("the lock", () => {
       yield* log.appendAll([entry(1n, 2n, bytes(10))])
       const error = yield* Effect.flip(log.appendAll([entry(1n, 3n, bytes(20))]))
       assert.strictEqual(error.reason._tag, "IOError")
+      assert.strictEqual(error.reason.operation, "appendAll")
+      assert.match(error.message, /^appendAll: the directory at /)
       assert.isFalse(error.isRetryable)
       assert.include(error.message, "removed or replaced")
       yield* log.sync

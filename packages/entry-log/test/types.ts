@@ -4,7 +4,7 @@
 import type { Effect, Stream } from "effect"
 import { EntryId, EntryLog, type EntryLogError, LedgerId, Location } from "@effect-bookie/entry-log"
 
-declare const log: EntryLog.EntryLog["Service"]
+declare const log: EntryLog.Service
 
 const ledgerId = LedgerId.make(1n)
 const entryId = EntryId.make(1n)

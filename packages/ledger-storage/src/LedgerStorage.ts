@@ -183,68 +183,70 @@ type Answer<A> = Effect.Effect<A, LedgerStorageError>
 type Answers<A> = Stream.Stream<A, LedgerStorageError>
 
 /** A storage of ledgers. */
-export class LedgerStorage extends Context.Service<
-  LedgerStorage,
-  {
-    /** Which storage this is, in errors and metrics: its directory, or another name that its backend has for it. */
-    readonly name: string
-    /** Counts for gauges: plain numbers that change by themselves. */
-    readonly statistics: Statistics
-    /** Creates a ledger. `LedgerExists` if one of that id exists or ever existed. */
-    readonly createLedger: (options?: CreateOptions | undefined) => Answer<LedgerInfo>
-    /** What is known of a ledger, or `undefined` if there is none. */
-    readonly ledger: (ledgerId: LedgerId.LedgerId) => Answer<LedgerInfo | undefined>
-    /** The ledgers by their ids. One that is created or deleted meanwhile may be among them or not. */
-    readonly ledgers: Answers<LedgerInfo>
-    /**
-     * Appends an entry and answers its id, the next one of the ledger: 0, 1, 2, … in the order of the calls. `NoLedger`
-     * or `Fenced` if the ledger takes none. The payload is taken when there is room for it; until then it must not
-     * change.
-     */
-    readonly append: (
-      ledgerId: LedgerId.LedgerId,
-      payload: Uint8Array,
-      options?: AppendOptions | undefined
-    ) => Answer<EntryId.EntryId>
-    /** Appends at least one entry, with consecutive ids. For the rest like `append`. */
-    readonly appendAll: (
-      ledgerId: LedgerId.LedgerId,
-      payloads: ReadonlyArray<Uint8Array>,
-      options?: AppendOptions | undefined
-    ) => Answer<EntryRange>
-    /** An entry, or `undefined` if the ledger has none of that id. `NoLedger` if there is no such ledger. */
-    readonly read: (ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId) => Answer<Entry | undefined>
-    /** Entries in the order of their keys, `undefined` where there is none. `NoLedger` if one of the ledgers is missing. */
-    readonly readMany: (keys: ReadonlyArray<EntryKey>) => Answer<ReadonlyArray<Entry | undefined>>
-    /**
-     * The entries of a ledger as it stood when the stream began. `NoLedger` if there is no such ledger, also if it is
-     * deleted meanwhile.
-     */
-    readonly entries: (ledgerId: LedgerId.LedgerId, range?: Range | undefined) => Answers<Entry>
-    /**
-     * The entries of a ledger, and then each one as it is acknowledged. Ends with the last of the range, or with the
-     * last one of a fenced ledger. Fails with `NoLedger` if the ledger is deleted, and with `Closed` once the storage is
-     * released. A follower may be as slow as it likes: it costs the writers nothing, and misses nothing.
-     */
-    readonly tail: (ledgerId: LedgerId.LedgerId, range?: TailRange | undefined) => Answers<Entry>
-    /**
-     * Fences a ledger and answers its last state: no append succeeds from now on, and those that did are in it. Durable,
-     * and may be repeated. `NoLedger` if there is no such ledger.
-     */
-    readonly fence: (ledgerId: LedgerId.LedgerId) => Answer<LedgerInfo>
-    /**
-     * Deletes a ledger. Appends that came before are waited for, later ones fail with `NoLedger`, and so does every read
-     * from then on. It need not exist, so that a delete of which one does not know how it ended can be repeated.
-     */
-    readonly deleteLedger: (ledgerId: LedgerId.LedgerId) => Answer<void>
-    /** Deletes ledgers, which shares the cost. Of a call that was not acknowledged, some may be deleted. */
-    readonly deleteLedgers: (ledgerIds: ReadonlyArray<LedgerId.LedgerId>) => Answer<void>
-    /** Gives the room of deleted ledgers back now, as the collector does by and by. */
-    readonly collect: (options?: CollectOptions | undefined) => Answer<Collection>
-    /** Reads and verifies every entry, and tells of each that is wrong. */
-    readonly check: (options?: CheckOptions | undefined) => Answers<Inconsistency>
-  }
->()("@effect-bookie/ledger-storage/LedgerStorage") {}
+export interface Service {
+  /** Which storage this is, in errors and metrics: its directory, or another name that its backend has for it. */
+  readonly name: string
+  /** Counts for gauges: plain numbers that change by themselves. */
+  readonly statistics: Statistics
+  /** Creates a ledger. `LedgerExists` if one of that id exists or ever existed. */
+  readonly createLedger: (options?: CreateOptions | undefined) => Answer<LedgerInfo>
+  /** What is known of a ledger, or `undefined` if there is none. */
+  readonly ledger: (ledgerId: LedgerId.LedgerId) => Answer<LedgerInfo | undefined>
+  /** The ledgers by their ids. One that is created or deleted meanwhile may be among them or not. */
+  readonly ledgers: Answers<LedgerInfo>
+  /**
+   * Appends an entry and answers its id, the next one of the ledger: 0, 1, 2, … in the order of the calls. `NoLedger`
+   * or `Fenced` if the ledger takes none. The payload is taken when there is room for it; until then it must not
+   * change.
+   */
+  readonly append: (
+    ledgerId: LedgerId.LedgerId,
+    payload: Uint8Array,
+    options?: AppendOptions | undefined
+  ) => Answer<EntryId.EntryId>
+  /** Appends at least one entry, with consecutive ids. For the rest like `append`. */
+  readonly appendAll: (
+    ledgerId: LedgerId.LedgerId,
+    payloads: ReadonlyArray<Uint8Array>,
+    options?: AppendOptions | undefined
+  ) => Answer<EntryRange>
+  /** An entry, or `undefined` if the ledger has none of that id. `NoLedger` if there is no such ledger. */
+  readonly read: (ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId) => Answer<Entry | undefined>
+  /** Entries in the order of their keys, `undefined` where there is none. `NoLedger` if one of the ledgers is missing. */
+  readonly readMany: (keys: ReadonlyArray<EntryKey>) => Answer<ReadonlyArray<Entry | undefined>>
+  /**
+   * The entries of a ledger as it stood when the stream began. `NoLedger` if there is no such ledger, also if it is
+   * deleted meanwhile.
+   */
+  readonly entries: (ledgerId: LedgerId.LedgerId, range?: Range | undefined) => Answers<Entry>
+  /**
+   * The entries of a ledger, and then each one as it is acknowledged. Ends with the last of the range, or with the
+   * last one of a fenced ledger. Fails with `NoLedger` if the ledger is deleted, and with `Closed` once the storage is
+   * released. A follower may be as slow as it likes: it costs the writers nothing, and misses nothing.
+   */
+  readonly tail: (ledgerId: LedgerId.LedgerId, range?: TailRange | undefined) => Answers<Entry>
+  /**
+   * Fences a ledger and answers its last state: no append succeeds from now on, and those that did are in it. Durable,
+   * and may be repeated. `NoLedger` if there is no such ledger.
+   */
+  readonly fence: (ledgerId: LedgerId.LedgerId) => Answer<LedgerInfo>
+  /**
+   * Deletes a ledger. Appends that came before are waited for, later ones fail with `NoLedger`, and so does every read
+   * from then on. It need not exist, so that a delete of which one does not know how it ended can be repeated.
+   */
+  readonly deleteLedger: (ledgerId: LedgerId.LedgerId) => Answer<void>
+  /** Deletes ledgers, which shares the cost. Of a call that was not acknowledged, some may be deleted. */
+  readonly deleteLedgers: (ledgerIds: ReadonlyArray<LedgerId.LedgerId>) => Answer<void>
+  /** Gives the room of deleted ledgers back now, as the collector does by and by. */
+  readonly collect: (options?: CollectOptions | undefined) => Answer<Collection>
+  /** Reads and verifies every entry, and tells of each that is wrong. */
+  readonly check: (options?: CheckOptions | undefined) => Answers<Inconsistency>
+}
+
+/** The service of a storage of ledgers: `yield* LedgerStorage.LedgerStorage` answers a {@link Service}. */
+export class LedgerStorage extends Context.Service<LedgerStorage, Service>()(
+  "@effect-bookie/ledger-storage/LedgerStorage"
+) {}
 
 /** Provides a storage in memory: the same contract with nothing on disk, gone with its scope. For tests. */
 export const layerMemory: Layer.Layer<LedgerStorage> = Layer.effect(

@@ -235,6 +235,30 @@ export const fromSystem = (cause: unknown, where: Where): LedgerStorageError => 
   })
 }
 
+/** The error as one of the operation that was called, whichever step of it has failed. */
+export const inOperation = (error: LedgerStorageError, operation: string): LedgerStorageError => {
+  const { reason } = error
+  if (reason.operation === operation) return error
+  const { cause, storage } = reason
+  const message = reason.message.replace(`${reason.operation}: `, `${operation}: `)
+  const common = { operation, storage, message, ...(cause === undefined ? {} : { cause }) }
+  switch (reason._tag) {
+    case "NoLedger":
+    case "LedgerExists":
+    case "Fenced":
+      return new LedgerStorageError({
+        reason: new ofLedger[reason._tag]({ ...common, ledgerId: reason.ledgerId })
+      })
+    case "IOError":
+      return new LedgerStorageError({ reason: new IOError({ ...common, code: reason.code }) })
+    default:
+      return new LedgerStorageError({ reason: new ofStorage[reason._tag](common) })
+  }
+}
+
+const ofLedger = { NoLedger, LedgerExists, Fenced }
+const ofStorage = { NoSpace, Corruption, InvalidArgument, Locked, Closed, ReadOnly }
+
 /** The codes of a full device and of a quota that is used up. */
 const fullCodes: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"])
 

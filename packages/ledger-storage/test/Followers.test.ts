@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Followers } from "../src/internal/read/Followers.ts"
+import { Followers } from "../src/internal/ledgers/Followers.ts"
 
 describe("Followers", () => {
   it.effect("all who wait are woken, once", () =>

@@ -81,6 +81,18 @@ describe("LedgerStorageError", () => {
     assert.include(reason.message, "ENOSPC: no space")
   })
 
+  it("an error is the same in the operation that met it, but for its name", () => {
+    for (const error of all) {
+      const { reason } = LedgerStorageError.inOperation(error, "readMany")
+      const { cause, message, storage } = error.reason
+      assert.strictEqual(reason.operation, "readMany")
+      assert.strictEqual(reason.message, message.replace("append", "readMany"))
+      assert.deepStrictEqual([reason._tag, reason.storage, reason.cause], [error.reason._tag, storage, cause])
+      if (error.reason._tag === "IOError") assert.propertyVal(reason, "code", error.reason.code)
+      if ("ledgerId" in error.reason) assert.propertyVal(reason, "ledgerId", error.reason.ledgerId)
+    }
+  })
+
   it("an error of this package stays what it is", () => {
     const error = LedgerStorageError.closed(where)
     assert.strictEqual(LedgerStorageError.fromSystem(error, { operation: "read", storage: "other" }), error)

@@ -4,8 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type LedgerId, type LedgerStorage, LedgerStorageError } from "@effect-bookie/ledger-storage"
 import { DateTime, Effect, Fiber, Latch } from "effect"
-import { OpenLedger } from "../src/internal/OpenLedger.ts"
-import { OpenLedgers } from "../src/internal/OpenLedgers.ts"
+import { OpenLedger } from "../src/internal/ledgers/OpenLedger.ts"
+import { OpenLedgers } from "../src/internal/ledgers/OpenLedgers.ts"
 import { ledger, tagOf } from "./support.ts"
 
 const infoOf = (ledgerId: LedgerId.LedgerId): LedgerStorage.LedgerInfo => ({

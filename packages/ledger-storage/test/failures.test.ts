@@ -2,7 +2,7 @@
  * A log that cannot be written: what callers are told, and what is there then.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { LedgerStorageError } from "@effect-bookie/ledger-storage"
+import { EntryId, LedgerStorageError } from "@effect-bookie/ledger-storage"
 import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import { Cause, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { bytes, ledger, tagOf, text } from "./support.ts"
@@ -275,6 +275,30 @@ describe("a ledger that cannot be looked up", () => {
       broken = false
       assert.isUndefined(yield* storage.ledger(ledger(0)))
       assert.isUndefined(yield* storage.ledger(ledger(1)))
+    })
+  )
+
+  it.effect("fails with the name of the operation that looked it up", () =>
+    Effect.gen(function* () {
+      const { storage } = yield* watched({ maxIdleLedgers: 0 }, (backend) => ({
+        ...backend,
+        ledger: () => Effect.fail(damaged),
+        readMany: () => Effect.fail(damaged)
+      }))
+      const operations = {
+        append: storage.append(ledger(0), bytes("a")),
+        appendAll: storage.appendAll(ledger(0), [bytes("a")]),
+        ledger: storage.ledger(ledger(0)),
+        read: storage.read(ledger(0), EntryId.make(0)),
+        entries: Stream.runDrain(storage.entries(ledger(0))),
+        tail: Stream.runDrain(storage.tail(ledger(0)))
+      }
+      for (const [name, operation] of Object.entries(operations)) {
+        const { reason } = yield* Effect.flip<unknown, LedgerStorageError.LedgerStorageError, never>(operation)
+        assert.strictEqual(reason._tag, "Corruption")
+        assert.strictEqual(reason.operation, name)
+        assert.isTrue(reason.message.startsWith(`${name}: it is damaged`), reason.message)
+      }
     })
   )
 

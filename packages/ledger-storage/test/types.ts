@@ -10,7 +10,7 @@ import {
   LedgerStorageMetrics
 } from "@effect-bookie/ledger-storage"
 
-declare const storage: LedgerStorage.LedgerStorage["Service"]
+declare const storage: LedgerStorage.Service
 
 const ledgerId = LedgerId.make(1n)
 const entryId = EntryId.make(1n)

@@ -86,12 +86,12 @@ export interface OpenOptions {
 }
 
 /** A native RocksDB binding. */
-export class Engine extends Context.Service<
-  Engine,
-  {
-    /** Names the engine in a database directory: one that another engine wrote is refused. */
-    readonly name: string
-    /** Opens a directory, or fails; an option that the binding lacks is an `InvalidArgument`. */
-    readonly open: (options: OpenOptions) => Effect.Effect<Database, RocksDBError>
-  }
->()("@effect-bookie/rocksdb/Engine") {}
+export interface Service {
+  /** Names the engine in a database directory: one that another engine wrote is refused. */
+  readonly name: string
+  /** Opens a directory, or fails; an option that the binding lacks is an `InvalidArgument`. */
+  readonly open: (options: OpenOptions) => Effect.Effect<Database, RocksDBError>
+}
+
+/** The service of a binding. */
+export class Engine extends Context.Service<Engine, Service>()("@effect-bookie/rocksdb/Engine") {}

@@ -19,7 +19,7 @@ import { describe } from "./internal/describe.ts"
 import * as Durations from "./internal/durations.ts"
 import { Refusal, take } from "./internal/refusal.ts"
 import * as MetricSeries from "@effect-bookie/lifecycle/MetricSeries"
-import { RocksDB } from "./RocksDB.ts"
+import { RocksDB, type Service } from "./RocksDB.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
 /** The options of a gauge. */
@@ -123,7 +123,7 @@ const settingsOf = (property: string, options: Options = {}, sampleInterval: Dur
   }
 }
 
-const read = (database: RocksDB["Service"], property: string): Effect.Effect<number, RocksDBError.RocksDBError> =>
+const read = (database: Service, property: string): Effect.Effect<number, RocksDBError.RocksDBError> =>
   Effect.flatMap(database.property(property), (text) => {
     if (text !== undefined && number.test(text)) return Effect.succeed(Number(text))
     const problem =

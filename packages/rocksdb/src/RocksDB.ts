@@ -91,60 +91,60 @@ export interface Options {
 }
 
 /** A RocksDB database. */
-export class RocksDB extends Context.Service<
-  RocksDB,
-  {
-    /** The directory of the database, without symbolic links. */
-    readonly path: string
-    /** Whether the database has been released, or is being released, so that every operation answers `Closed`. */
-    readonly isClosed: () => boolean
-    /** The value of a key, or `undefined`. */
-    readonly get: (key: Uint8Array) => Effect.Effect<Uint8Array | undefined, RocksDBError.RocksDBError>
-    /** The values of many keys in their order, for one crossing into native code. */
-    readonly getMany: (
-      keys: ReadonlyArray<Uint8Array>
-    ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, RocksDBError.RocksDBError>
-    /** The entry with the lowest key of a range, or `undefined`. */
-    readonly first: (range?: Range | undefined) => Effect.Effect<Engine.Entry | undefined, RocksDBError.RocksDBError>
-    /** The entry with the highest key of a range, or `undefined`. */
-    readonly last: (range?: Range | undefined) => Effect.Effect<Engine.Entry | undefined, RocksDBError.RocksDBError>
-    /**
-     * The entries of a range as they stood when the stream began, in the order of their keys. A stream that is still
-     * open when the database closes fails with `Closed`, and one that cannot read fails: it never ends early.
-     */
-    readonly stream: (
-      range?: Range | undefined,
-      options?: StreamOptions | undefined
-    ) => Stream.Stream<Engine.Entry, RocksDBError.RocksDBError>
-    /** Sets the value of a key. The bytes must stay as they are until the write is acknowledged. */
-    readonly put: (
-      key: Uint8Array,
-      value: Uint8Array,
-      options?: WriteOptions | undefined
-    ) => Effect.Effect<void, RocksDBError.RocksDBError>
-    /** Removes a key; it need not be there. */
-    readonly remove: (
-      key: Uint8Array,
-      options?: WriteOptions | undefined
-    ) => Effect.Effect<void, RocksDBError.RocksDBError>
-    /** Writes all the operations or none, in their order. The bytes must stay as they are until it is acknowledged. */
-    readonly write: (
-      operations: ReadonlyArray<Engine.Operation>,
-      options?: WriteOptions | undefined
-    ) => Effect.Effect<void, RocksDBError.RocksDBError>
-    /** The value of a RocksDB property such as `rocksdb.stats`, or `undefined` if the engine lacks it. */
-    readonly property: (name: string) => Effect.Effect<string | undefined, RocksDBError.RocksDBError>
-    /** Rewrites the SST files of a range, which gives back the room of what was removed. */
-    readonly compact: (range?: Range | undefined) => Effect.Effect<void, RocksDBError.RocksDBError>
-    /** Brings every acknowledged write to disk, also the "buffered" ones. */
-    readonly syncWal: Effect.Effect<void, RocksDBError.RocksDBError>
-  }
->()("@effect-bookie/rocksdb/RocksDB") {}
+export interface Service {
+  /** The directory of the database, without symbolic links. */
+  readonly path: string
+  /** Whether the database has been released, or is being released, so that every operation answers `Closed`. */
+  readonly isClosed: () => boolean
+  /** The value of a key, or `undefined`. */
+  readonly get: (key: Uint8Array) => Effect.Effect<Uint8Array | undefined, RocksDBError.RocksDBError>
+  /** The values of many keys in their order, for one crossing into native code. */
+  readonly getMany: (
+    keys: ReadonlyArray<Uint8Array>
+  ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, RocksDBError.RocksDBError>
+  /** The entry with the lowest key of a range, or `undefined`. */
+  readonly first: (range?: Range | undefined) => Effect.Effect<Engine.Entry | undefined, RocksDBError.RocksDBError>
+  /** The entry with the highest key of a range, or `undefined`. */
+  readonly last: (range?: Range | undefined) => Effect.Effect<Engine.Entry | undefined, RocksDBError.RocksDBError>
+  /**
+   * The entries of a range as they stood when the stream began, in the order of their keys. A stream that is still
+   * open when the database closes fails with `Closed`, and one that cannot read fails: it never ends early.
+   */
+  readonly stream: (
+    range?: Range | undefined,
+    options?: StreamOptions | undefined
+  ) => Stream.Stream<Engine.Entry, RocksDBError.RocksDBError>
+  /** Sets the value of a key. The bytes must stay as they are until the write is acknowledged. */
+  readonly put: (
+    key: Uint8Array,
+    value: Uint8Array,
+    options?: WriteOptions | undefined
+  ) => Effect.Effect<void, RocksDBError.RocksDBError>
+  /** Removes a key; it need not be there. */
+  readonly remove: (
+    key: Uint8Array,
+    options?: WriteOptions | undefined
+  ) => Effect.Effect<void, RocksDBError.RocksDBError>
+  /** Writes all the operations or none, in their order. The bytes must stay as they are until it is acknowledged. */
+  readonly write: (
+    operations: ReadonlyArray<Engine.Operation>,
+    options?: WriteOptions | undefined
+  ) => Effect.Effect<void, RocksDBError.RocksDBError>
+  /** The value of a RocksDB property such as `rocksdb.stats`, or `undefined` if the engine lacks it. */
+  readonly property: (name: string) => Effect.Effect<string | undefined, RocksDBError.RocksDBError>
+  /** Rewrites the SST files of a range, which gives back the room of what was removed. */
+  readonly compact: (range?: Range | undefined) => Effect.Effect<void, RocksDBError.RocksDBError>
+  /** Brings every acknowledged write to disk, also the "buffered" ones. */
+  readonly syncWal: Effect.Effect<void, RocksDBError.RocksDBError>
+}
+
+/** The service of a database: `yield* RocksDB.RocksDB` answers a {@link Service}. */
+export class RocksDB extends Context.Service<RocksDB, Service>()("@effect-bookie/rocksdb/RocksDB") {}
 
 /** Opens a database in the current scope, with the engine of the context. */
 export const make: (
   options: Options
-) => Effect.Effect<RocksDB["Service"], RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> = (options) =>
+) => Effect.Effect<Service, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> = (options) =>
   Effect.map(acquire(options), service)
 
 /** Provides a database that the engine of the context opens: `LevelEngine.layer`, or one of your own. */
@@ -216,7 +216,7 @@ function optional<A>(self: Config.Config<A>): Config.Config<A | undefined> {
   return Config.withDefault(self, undefined)
 }
 
-const service = (database: OpenDatabase): RocksDB["Service"] => {
+const service = (database: OpenDatabase): Service => {
   const { native, operations, path, readOnly } = database
 
   /** Takes the arguments and calls the engine with them, both at the moment when the effect runs. */

@@ -162,6 +162,38 @@ export const fromNative = (cause: unknown, { operation, path }: Where): RocksDBE
   return new RocksDBError({ reason: make({ operation, path, message, cause }, code) })
 }
 
+/** The error as one of the operation that was called, whichever step of it has failed. */
+export const inOperation = (error: RocksDBError, operation: string): RocksDBError => {
+  const { reason } = error
+  if (reason.operation === operation) return error
+  const message = reason.message.startsWith(reason.operation)
+    ? `${operation}${reason.message.slice(reason.operation.length)}`
+    : reason.message
+  const { cause, path } = reason
+  const code = reason._tag === "IOError" ? reason.code : undefined
+  const Class: new (fields: Fields) => Reason = classes[reason._tag]
+  return new RocksDBError({ reason: new Class({ operation, path, message, cause, code }) })
+}
+
+const classes = {
+  Closed,
+  Locked,
+  Corruption,
+  MissingDatabase,
+  ReadOnly,
+  InvalidArgument,
+  NoSpace,
+  IOError,
+  EngineUnavailable,
+  UnsupportedFormat
+}
+
+interface Fields extends Where {
+  readonly message: string
+  readonly cause: unknown
+  readonly code: string | undefined
+}
+
 /** What was said: the text, the operating system's code, and what the binding makes of RocksDB's status. */
 interface Native {
   readonly text: string

@@ -443,7 +443,10 @@ const memory = (it: It) => {
       ] as const) {
         const writing = yield* started(database.put(key, value))
         transfer(key[0] === 97 ? value : key)
-        assert.strictEqual(yield* tagOf(Fiber.join(writing)), "InvalidArgument")
+        const reason = yield* reasonOf(Fiber.join(writing))
+        assert.strictEqual(reason._tag, "InvalidArgument")
+        assert.strictEqual(reason.operation, "put")
+        assert.match(reason.message, /^put: the memory /)
       }
       assert.deepStrictEqual(yield* entriesOf(database), ["a=1"])
       yield* database.put(bytes("a"), bytes("3"))

@@ -25,13 +25,13 @@ describe("where the native binding cannot be loaded", () => {
         const answer = answers(what)
         assert.match(
           answer,
-          /^EngineUnavailable load: the native binding "rocksdb-native" cannot be loaded on this machine/
+          /^EngineUnavailable open: the native binding "rocksdb-native" cannot be loaded on this machine/
         )
         assert.include(answer, "loading addons is disabled")
         assert.include(answer, process.version)
         assert.include(answer, "LevelEngine")
       }
-      assert.match(answers("level"), /^EngineUnavailable load: the native binding "rocksdb" cannot be loaded/)
+      assert.match(answers("level"), /^EngineUnavailable open: the native binding "rocksdb" cannot be loaded/)
       assert.strictEqual(answers("directory"), "not made")
       assert.strictEqual(answers("config"), "data buffered")
       assert.strictEqual(answers("error"), "NoSpace true")

@@ -363,3 +363,96 @@ it.live("a close past whose deadline a write waits for a compaction comes back, 
     yield* Fiber.join(writing)
   }).pipe(Effect.scoped)
 )
+
+/** The properties of a database whose flush has failed without a word, while it goes on taking writes, as Level's does. */
+const stuck: Record<string, string> = {
+  "rocksdb.background-errors": "1",
+  "rocksdb.num-immutable-mem-table": "1",
+  "rocksdb.cur-size-active-mem-table": String(2 ** 30)
+}
+
+it.live("a write behind a failed flush is written, also while others succeed that need no room in memory", () =>
+  Effect.gen(function* () {
+    const database = yield* RocksDB.make({ path: yield* temporaryDirectory, writeBufferSize: "1 MiB" })
+    yield* database.put(bytes("a"), bytes("1"))
+    const small = Effect.forEach(
+      Array.from({ length: 50 }, (_, at) => bytes(`b${at}`)),
+      (key) => database.put(key, bytes("2")),
+      { discard: true }
+    )
+    yield* Effect.all([small, small, database.put(bytes("large"), new Uint8Array(2 ** 20))], { concurrency: 3 })
+    assert.strictEqual(yield* Stream.runCount(database.stream()), 52)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      changed((database, opens) => {
+        let writes = 0
+        return {
+          ...database,
+          write: (operations, sync) => {
+            writes += 1
+            return database.write(operations, sync)
+          },
+          property: (name) =>
+            opens === 1 && writes > 0 && stuck[name] !== undefined
+              ? Promise.resolve(stuck[name])
+              : database.property(name)
+        }
+      })
+    )
+  )
+)
+
+it.live("a stream whose snapshot goes because a flush has failed without a word says that it can be read again", () =>
+  Effect.gen(function* () {
+    const database = yield* RocksDB.make({ path: yield* filled, writeBufferSize: "1 MiB" })
+    const begun = yield* Latch.make()
+    const goOn = yield* Latch.make()
+    const stream = yield* database.stream().pipe(
+      Stream.tap(() => Effect.andThen(begun.open, goOn.await)),
+      Stream.runDrain,
+      Effect.forkChild
+    )
+    yield* begun.await
+    yield* database.put(bytes("large"), new Uint8Array(2 ** 20))
+    yield* goOn.open
+    const error = yield* Effect.flip(Fiber.join(stream))
+    assert.isTrue(error.isRetryable, error.message)
+    assert.strictEqual(yield* Stream.runCount(database.stream()), 1001)
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      changed((database, opens) =>
+        opens === 1 ? { ...database, property: (name) => Promise.resolve(stuck[name] ?? "0") } : database
+      )
+    )
+  )
+)
+
+it.live("a write behind a failed flush says what keeps it from being written, and is written once that is over", () =>
+  Effect.gen(function* () {
+    const disk = yield* Disk.watch
+    const path = yield* temporaryDirectory
+    let looks = 0
+    const engine = changed((database, opens) =>
+      opens > 1
+        ? database
+        : {
+            ...database,
+            property: (name) => Promise.resolve(stuck[name] ?? "0"),
+            isRecovering: async () => {
+              looks += 1
+              // The descriptors run out again while it waits to open the directory anew.
+              if (looks === 1) disk.failNextOpen(`${path}/CURRENT`, "EMFILE")
+              return looks === 1
+            }
+          }
+    )
+    const database = yield* Effect.provide(RocksDB.make({ path }), engine)
+    const error = yield* Effect.flip(database.put(bytes("a"), bytes("1")))
+    assert.deepInclude(error.reason, { _tag: "IOError", code: "EMFILE" })
+    assert.isTrue(error.isRetryable)
+    yield* database.put(bytes("a"), bytes("1"))
+    assert.strictEqual(text(yield* database.get(bytes("a"))), "1")
+  }).pipe(Effect.scoped)
+)

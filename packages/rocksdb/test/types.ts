@@ -22,7 +22,7 @@ import type * as Internal from "@effect-bookie/rocksdb/internal/acquire"
 
 export type Modules = [typeof Public, typeof Internal]
 
-type Database = RocksDB.RocksDB["Service"]
+type Database = RocksDB.Service
 
 /** `true` if both are the same type. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false

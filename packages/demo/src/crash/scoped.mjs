@@ -1,13 +1,12 @@
 /**
- * Reads a property after close through `RocksDB`, on the same binding.
- * Arguments: the built package's file, a directory.
+ * Reads a property after close through `RocksDB`, on the same binding. Runs on
+ * the built packages, which the condition `dist` finds. Argument: a directory.
  */
+import { LevelEngine, RocksDB } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { pathToFileURL } from "node:url"
 
-const [, , built, directory] = process.argv
-const { LevelEngine, RocksDB } = await import(pathToFileURL(built).href)
+const [, , directory] = process.argv
 
 const database = Layer.provide(RocksDB.layerWithoutEngine({ path: directory }), LevelEngine.layer)
 const readProperty = (service) => service.property("rocksdb.estimate-num-keys")

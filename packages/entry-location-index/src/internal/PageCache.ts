@@ -81,9 +81,12 @@ export class PageCache implements Pages {
 
   /** The location of an entry, if its page is in memory. */
   find(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
-    const high = Words.high(entryId)
-    const low = Words.low(entryId)
-    const row = this.#find(Words.high(ledgerId), Words.low(ledgerId), isPage | (high >>> 8), (high << 24) | (low >>> 8))
+    return this.findWords(Words.high(ledgerId), Words.low(ledgerId), Words.high(entryId), Words.low(entryId))
+  }
+
+  /** The same by the words of the ids. */
+  findWords(ledgerHigh: number, ledgerLow: number, high: number, low: number): Location | undefined | typeof unread {
+    const row = this.#find(ledgerHigh, ledgerLow, isPage | (high >>> 8), (high << 24) | (low >>> 8))
     if (row < 0) return unread
     const frame = this.#rows[row + valueAt + ((low >>> 6) & 3)] ?? none
     return frame < 0 ? undefined : this.#frames.get(frame, low & (Frame.slotCount - 1))

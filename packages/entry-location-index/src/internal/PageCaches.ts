@@ -38,8 +38,11 @@ export class PageCaches implements Pages {
   }
 
   find(ledgerId: LedgerId, entryId: EntryId): Location | undefined | typeof unread {
-    const page = (Words.high(entryId) << 24) | (Words.low(entryId) >>> 8)
-    return this.#part(Words.low(ledgerId), page).find(ledgerId, entryId)
+    const ledgerLow = Words.low(ledgerId)
+    const high = Words.high(entryId)
+    const low = Words.low(entryId)
+    const part = this.#part(ledgerLow, (high << 24) | (low >>> 8))
+    return part.findWords(Words.high(ledgerId), ledgerLow, high, low)
   }
 
   record(ledgerId: LedgerId): LedgerRecord | undefined | typeof unread {

@@ -29,15 +29,11 @@
  */
 import * as EntryLogError from "../EntryLogError.ts"
 import * as Header from "./entryHeader.ts"
+import type { ReadLog } from "./files.ts"
 import * as Format from "./format.ts"
 import { LedgerSums } from "./LedgerSums.ts"
 import * as LedgersMap from "./ledgersMap.ts"
 import { findByte, findEntry, findEntryInLast, oneBitAway } from "./resync.ts"
-
-/** Reads from a log like `Files.read`. */
-export interface ReadLog {
-  (buffer: Uint8Array, position: number, enough?: number | undefined): Promise<number>
-}
 
 /** A log to scan. */
 export interface Source {

@@ -14,7 +14,7 @@ import { list, logPath } from "./directory.ts"
 import * as Files from "./files.ts"
 import * as Format from "./format.ts"
 import { describe, ledgersOf, partsOf } from "./logFiles.ts"
-import { LogScanner, type ReadLog, type Source, type Visitor } from "./LogScanner.ts"
+import { LogScanner, type Source, type Visitor } from "./LogScanner.ts"
 import type { LogSequence } from "./LogSequence.ts"
 import type { Settings } from "./options.ts"
 
@@ -73,7 +73,7 @@ export class Logs {
   async source(operation: string, id: number): Promise<Source> {
     const { maxEntrySize } = this.#settings
     const where = { operation, path: this.path(id) }
-    const read: ReadLog = (buffer, position, enough) =>
+    const read: Files.ReadLog = (buffer, position, enough) =>
       this.#descriptors.use(operation, id, (descriptor) => Files.read(descriptor, buffer, position, enough))
     const size = this.#written?.find(id)?.size ?? (await this.#descriptors.use(operation, id, Files.sizeOf))
     const bytes = Buffer.allocUnsafe(Math.min(size, Format.headerSize))

@@ -33,7 +33,8 @@ export class Operations {
         },
         (cause) => {
           this.#settle()
-          resume(Effect.fail(EntryLogError.fromSystem(cause, { operation, path: this.path })))
+          const error = EntryLogError.fromSystem(cause, { operation, path: this.path })
+          resume(Effect.fail(EntryLogError.inOperation(error, operation)))
         }
       )
     })

@@ -39,6 +39,11 @@ export const isAt = async (descriptor: number, path: string): Promise<boolean> =
   }
 }
 
+/** Reads from a file that is open, like {@link read}. */
+export interface ReadLog {
+  (buffer: Uint8Array, position: number, enough?: number | undefined): Promise<number>
+}
+
 /**
  * Fills a buffer from a position of a file, and answers how many bytes it has read: fewer only at the end of the
  * file, or if it has `enough`.

@@ -3,8 +3,8 @@
  * its memory is bounded however many ledgers there are.
  */
 import type { LedgerId } from "../LedgerId.ts"
+import type { ReadLog } from "./files.ts"
 import * as Format from "./format.ts"
-import type { ReadLog } from "./LogScanner.ts"
 
 /** Where a ledgers map ends, or, as words that go on from its place, what is wrong with it. */
 export type Reading = { readonly end: number } | { readonly problem: string }

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { EntryLog, PassedOver } from "../EntryLog.ts"
+import type { Service, PassedOver } from "../EntryLog.ts"
 import type * as EntryLogError from "../EntryLogError.ts"
 import type { OpenDirectory } from "./acquire.ts"
 import * as Arguments from "./arguments.ts"
@@ -17,7 +17,7 @@ import { take } from "./refusal.ts"
 
 /** The operations that read. */
 export type Reading = Pick<
-  EntryLog["Service"],
+  Service,
   "ledgersOf" | "logs" | "logSummaries" | "read" | "readBodies" | "scan" | "scanFrames"
 >
 

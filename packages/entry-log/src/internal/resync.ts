@@ -16,8 +16,8 @@
  * reported, never passed over.
  */
 import * as Header from "./entryHeader.ts"
+import type { ReadLog } from "./files.ts"
 import * as Format from "./format.ts"
-import type { ReadLog } from "./LogScanner.ts"
 
 /** Where to look for entries. */
 export interface Search extends Log {

@@ -4,7 +4,7 @@
  * be written.
  */
 import * as Effect from "effect/Effect"
-import type { EntryLog, Writer } from "../EntryLog.ts"
+import type { Service, Writer } from "../EntryLog.ts"
 import * as EntryLogError from "../EntryLogError.ts"
 import type { Location } from "../Location.ts"
 import type { OpenDirectory, Writing as Opened } from "./acquire.ts"
@@ -18,7 +18,7 @@ import { removeLog } from "./removeLog.ts"
 
 /** The operations that write. */
 export type Writing = Pick<
-  EntryLog["Service"],
+  Service,
   "append" | "appendAll" | "appendFrames" | "makeWriter" | "removeLog" | "rollOver" | "sync"
 >
 

@@ -39,7 +39,14 @@ export class InFlight {
         counts = true
         return effect
       })
-      return Effect.onExit(counted, () => (counts ? this.#end : Effect.void))
+      return Effect.mapError(
+        Effect.onExit(counted, () => (counts ? this.#end : Effect.void)),
+        // A backend does not know what was called.
+        (error) =>
+          error instanceof LedgerStorageError.LedgerStorageError
+            ? LedgerStorageError.inOperation(error, operation)
+            : error
+      )
     })
   }
 

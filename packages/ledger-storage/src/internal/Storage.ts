@@ -10,10 +10,10 @@ import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { LedgerStorage } from "../LedgerStorage.ts"
+import type { Service } from "../LedgerStorage.ts"
 import type { Backend } from "./Backend.ts"
 import { InFlight } from "./InFlight.ts"
-import { OpenLedgers } from "./OpenLedgers.ts"
+import { OpenLedgers } from "./ledgers/OpenLedgers.ts"
 import type { Settings } from "./options.ts"
 import { Reader } from "./read/Reader.ts"
 import { RecentEntries } from "./read/RecentEntries.ts"
@@ -24,16 +24,14 @@ import type { Change } from "./write/Log.ts"
 import * as Writer from "./write/Writer.ts"
 
 /** Opens a storage over a backend in the current scope. */
-export const make: <Place>(
-  backend: Backend<Place>,
-  settings: Settings
-) => Effect.Effect<LedgerStorage["Service"], never, Scope.Scope> = Effect.fnUntraced(function* (backend, settings) {
-  const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
-  return yield* open(backend, settings).pipe(
-    Scope.provide(scope),
-    Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
-  )
-})
+export const make: <Place>(backend: Backend<Place>, settings: Settings) => Effect.Effect<Service, never, Scope.Scope> =
+  Effect.fnUntraced(function* (backend, settings) {
+    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
+    return yield* open(backend, settings).pipe(
+      Scope.provide(scope),
+      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
+    )
+  })
 
 const open = Effect.fnUntraced(function* <Place>(backend: Backend<Place>, settings: Settings) {
   const { ledgerIds, log, name } = backend

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { LedgerInfo, LedgerStorage } from "../LedgerStorage.ts"
+import type { LedgerInfo, Service } from "../LedgerStorage.ts"
 import * as LedgerStorageError from "../LedgerStorageError.ts"
 import * as Arguments from "./arguments.ts"
 import type { Stored } from "./Backend.ts"
@@ -14,7 +14,6 @@ import type { Reader } from "./read/Reader.ts"
 import type { Statistics } from "./Statistics.ts"
 import type { Calls } from "./write/Calls.ts"
 
-type Service = LedgerStorage["Service"]
 type Error = LedgerStorageError.LedgerStorageError
 
 /** What a service works on. */

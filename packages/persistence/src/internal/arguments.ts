@@ -3,10 +3,15 @@
  * `undefined`.
  */
 import * as Duration from "effect/Duration"
-import type { Options } from "./KeySpace.ts"
 
 /** What is wrong with the options that every layer has. */
-export const checkOptions = ({ durability, prefix }: Options): string | undefined => {
+export const checkOptions = ({
+  durability,
+  prefix
+}: {
+  readonly durability?: unknown
+  readonly prefix?: unknown
+}): string | undefined => {
   if (prefix !== undefined && typeof prefix !== "string") return `the prefix must be a string, not ${describe(prefix)}`
   if (durability !== undefined && durability !== "sync" && durability !== "buffered") {
     return `there is no durability ${describe(durability)}: it is "sync" or "buffered"`

@@ -73,7 +73,8 @@ export class Operations {
       },
       (cause) => {
         this.#settle(operation)
-        resume(Effect.fail(RocksDBError.fromNative(cause, { operation, path: this.path })))
+        const error = RocksDBError.fromNative(cause, { operation, path: this.path })
+        resume(Effect.fail(RocksDBError.inOperation(error, operation)))
       }
     )
   }

@@ -40,7 +40,7 @@ export interface Database extends Engine.Database {
 
 /** Opens a database with an engine. `check` rejects if the directory must not be opened anew. */
 export const open = (
-  engine: Engine.Engine["Service"],
+  engine: Engine.Service,
   options: Engine.OpenOptions,
   check: () => Promise<void>
 ): Effect.Effect<Database, RocksDBError.RocksDBError> =>
@@ -91,11 +91,14 @@ class RecoveringDatabase implements Database {
     interruption?: Interruption
   ): Promise<void> => {
     const size = Room.sizeOf(operations)
-    try {
-      await this.#write(operations, sync, size, interruption)
-    } catch (cause) {
-      await this.#getOver(cause, size)
-      await this.#write(operations, sync, size, interruption)
+    for (let attempts = 1; ; attempts++) {
+      try {
+        return await this.#write(operations, sync, size, interruption)
+      } catch (cause) {
+        // What RocksDB says nothing of may be another trouble each time, and over by the time that it is looked for.
+        if (attempts > (Reopening.isUnknown(cause) ? mostRecoveries : 1)) throw cause
+        await this.#getOver(cause, size)
+      }
     }
   }
 
@@ -150,8 +153,8 @@ class RecoveringDatabase implements Database {
     const hasWaited = (await this.#stall.prevent(size)) === true
     if (hasWaited && interruption?.happened === true) throw new Error("interrupted before it was written")
     await this.#change((native) => native.write(operations, sync).catch(this.#noteFailedSync))
-    // A compaction may succeed where no write does yet.
-    this.#trouble = undefined
+    // A compaction may succeed where no write does yet, and with Level a write where no flush does.
+    if (!Reopening.isUnknown(this.#trouble)) this.#trouble = undefined
   }
 
   /** Opens the directory anew if that may help against what a call has failed with; rejects if it does not. */
@@ -178,9 +181,10 @@ class RecoveringDatabase implements Database {
   async #reopenWhenReady(): Promise<void> {
     await this.#changes.idle()
     if (this.#native !== undefined) {
-      // RocksDB has resumed meanwhile: a write that was in flight has succeeded.
+      // RocksDB has resumed meanwhile: a write that was in flight has succeeded, or the flush that had failed.
+      if (Reopening.isUnknown(this.#trouble) && !(await this.#stall.isStuck())) this.#trouble = undefined
       if (this.#trouble === undefined) return
-      if (!(await this.#isReady(this.#native))) return
+      await this.#untilReady(this.#native, this.#trouble)
     }
     await this.#check()
     this.#reopening = this.#reopen().finally(() => {
@@ -193,9 +197,10 @@ class RecoveringDatabase implements Database {
     const trouble = this.#trouble
     await this.#reads.idle()
     if (this.#failedSync !== undefined) throw this.#failedSync
-    for (const cursor of this.#cursors) await cursor.fail(trouble)
+    for (const cursor of this.#cursors) await cursor.fail(Reopening.snapshotIsGone(trouble))
     const before = this.#native
     this.#native = undefined
+    this.#stall.restart()
     // If it has not let go after all, the open says so.
     await before?.close().catch(() => {})
     try {
@@ -213,13 +218,13 @@ class RecoveringDatabase implements Database {
     throw cause
   }
 
-  /** Whether it can be closed. If there is no room after all, it stays. */
-  async #isReady(native: Engine.Database): Promise<boolean> {
+  /** Waits until it can be closed. Rejects with its trouble if that is not over after all: then it stays. */
+  async #untilReady(native: Engine.Database, trouble: unknown): Promise<void> {
     while (await native.isRecovering()) {
-      if ((await Reopening.obstacle(this.#path, 0)) !== undefined) return false
+      const obstacle = await Reopening.obstacle(this.#path, 0)
+      if (obstacle !== undefined) throw Reopening.isUnknown(trouble) ? obstacle : trouble
       await setTimeout(recoveryPollInterval)
     }
-    return true
   }
 
   #isNoSpace(cause: unknown): boolean {
@@ -234,6 +239,9 @@ class RecoveringDatabase implements Database {
     return RocksDBError.fromNative(cause, { operation: "write", path: this.#path }).reason._tag
   }
 }
+
+/** How often a write looks for what has failed without a word. */
+const mostRecoveries = 4
 
 /** In milliseconds. */
 export const recoveryPollInterval = 50

@@ -55,10 +55,28 @@ export class WriteStall {
       this.#credit -= size
       return undefined
     }
-    this.#checking ??= this.#check().finally(() => {
-      this.#checking = undefined
-    })
+    if (this.#checking === undefined) {
+      const checking = this.#check().finally(() => {
+        if (this.#checking === checking) this.#checking = undefined
+      })
+      this.#checking = checking
+    }
     return this.#checking
+  }
+
+  /** Begins anew with another native database: what has been seen of the one before says nothing of it. */
+  restart(): void {
+    this.#checking = undefined
+    this.#credit = 0
+    this.#failures = 0
+  }
+
+  /** Whether a memtable waits for a flush that has failed. */
+  async isStuck(): Promise<boolean> {
+    return (
+      (await this.#property("rocksdb.num-immutable-mem-table")) > 0 &&
+      (await this.#property("rocksdb.background-errors")) > this.#failures
+    )
   }
 
   async #check(): Promise<boolean> {

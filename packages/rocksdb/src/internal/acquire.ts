@@ -101,10 +101,7 @@ interface Handle {
   readonly gone: Latch.Latch
 }
 
-const openHandle = (
-  engine: Engine.Engine["Service"],
-  settings: Settings
-): Effect.Effect<Handle, RocksDBError.RocksDBError> =>
+const openHandle = (engine: Engine.Service, settings: Settings): Effect.Effect<Handle, RocksDBError.RocksDBError> =>
   Effect.gen(function* () {
     const directory = yield* Directory.prepare({ ...settings.open, engine: engine.name })
     const { path } = directory

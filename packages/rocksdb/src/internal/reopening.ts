@@ -33,6 +33,18 @@ export const unknown = (what: string): Error => {
   return error
 }
 
+/**
+ * What a reader is told whose snapshot is gone with the database that had failed. Why that had failed need not be known,
+ * but to read again succeeds: so it is what the operating system calls EAGAIN.
+ */
+export const snapshotIsGone = (trouble: unknown): unknown =>
+  isUnknown(trouble)
+    ? new Error(
+        `${Thrown.messageOf(trouble)}, so its directory was opened anew, and the snapshot that was read is gone: ` +
+          "Resource temporarily unavailable"
+      )
+    : trouble
+
 /** Whether it is that. */
 export const isUnknown = (cause: unknown): boolean => Predicate.isObjectKeyword(cause) && unknowns.has(cause)
 

@@ -12,11 +12,11 @@ export const unavailable = (
 ): RocksDBError.RocksDBError =>
   new RocksDBError.RocksDBError({
     reason: new RocksDBError.EngineUnavailable({
-      operation: "load",
+      operation: "open",
       path: "",
       cause,
       message:
-        `load: the native binding "${binding}" cannot be loaded on this machine or this Node ` +
+        `open: the native binding "${binding}" cannot be loaded on this machine or this Node ` +
         `(${process.platform} ${process.arch}, Node ${process.version} at ${process.execPath}: ${saying}). ${advice}`
     })
   })

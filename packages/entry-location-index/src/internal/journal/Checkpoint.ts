@@ -14,6 +14,7 @@ import * as Errors from "../errors.ts"
 import { type PageStore, type PageWrite, rotten } from "../PageStore.ts"
 import type { PageId } from "../pages.ts"
 import * as Records from "../records.ts"
+import { inTurns } from "../turns.ts"
 import type { AddedPage, Memtable } from "./Memtable.ts"
 import type { SnapshotLock } from "./SnapshotLock.ts"
 
@@ -40,15 +41,20 @@ export const write: (frozen: Frozen, target: Target) => Effect.Effect<void, Rock
   Effect.fnUntraced(function* ({ entries, memtable, sequence }: Frozen, target: Target) {
     const { database, pages, snapshotLock } = target
     const encoder = new PageEncoder()
-    for (const part of parts(memtable, target)) {
-      const merged = merge(part, memtable, encoder, yield* pages.stored(part.filter(mayCover)))
-      if (typeof merged === "string") {
-        return yield* Effect.fail(Errors.corruption(merged, { operation: "checkpoint", path: database.path }))
+    const remaining = steps(memtable, target)
+    for (;;) {
+      const part = new Part()
+      yield* inTurns(() => part.take(remaining))
+      if (part.steps.length === 0) break
+      const merging = new Merging(part.steps, memtable, encoder, yield* pages.stored(part.steps.filter(mayCover)))
+      yield* inTurns(() => merging.step())
+      if (merging.problem !== undefined) {
+        return yield* Effect.fail(Errors.corruption(merging.problem, { operation: "checkpoint", path: database.path }))
       }
       // It has run long enough for others to wait.
       yield* Effect.yieldNow
       // Not abandoned: while it may still be written, nobody else goes on.
-      yield* snapshotLock.exclusive(pages.write(merged))
+      yield* snapshotLock.exclusive(pages.write(merging.writes))
     }
     const end: ReadonlyArray<RocksDB.Operation> = [
       { type: "put", key: Keys.metadata, value: Records.encodeMetadata(entries, sequence) },
@@ -63,6 +69,10 @@ export const write: (frozen: Frozen, target: Target) => Effect.Effect<void, Rock
  */
 const partSize = 4096
 
+/** How much of that is gathered, and merged, in a step of a millisecond or two. */
+const takenAtOnce = 512
+const mergedAtOnce = 256
+
 /** Something to be written: all of it is in a {@link PageWrite} but the page, of which this has what was added. */
 type Step = Exclude<PageWrite, { readonly _tag: "Page" }> | AddedStep
 
@@ -76,23 +86,27 @@ interface AddedStep extends PageId {
 /** What a step counts in a part: what is made for a page is larger the more entries it has, and lives until it is written. */
 const weightOf = (step: Step): number => (step._tag === "Added" ? 1 + step.added.chunks.length : 1)
 
-/** A memtable in parts that are written one after another. */
-function* parts(memtable: Memtable, target: Target): Generator<ReadonlyArray<Step>> {
-  let part: Array<Step> = []
-  let size = 0
-  for (const step of steps(memtable, target)) {
-    part.push(step)
-    size += weightOf(step)
-    if (size < partSize) continue
-    yield part
-    part = []
-    size = 0
+/** What is written at once. */
+class Part {
+  readonly steps: Array<Step> = []
+  #size = 0
+
+  /** Takes some of the steps, and answers whether it is full, or none is left. */
+  take(remaining: Generator<Step, void>): boolean {
+    const pause = this.#size + takenAtOnce
+    while (this.#size < partSize) {
+      if (this.#size >= pause) return false
+      const next = remaining.next()
+      if (next.done === true) return true
+      this.steps.push(next.value)
+      this.#size += weightOf(next.value)
+    }
+    return true
   }
-  if (part.length > 0) yield part
 }
 
 /** What is to be written: a ledger is deleted first, and its record comes last. */
-function* steps(memtable: Memtable, { isDeletedSince }: Target): Generator<Step> {
+function* steps(memtable: Memtable, { isDeletedSince }: Target): Generator<Step, void> {
   for (let slot = 0; slot < memtable.ledgers; slot++) {
     if (!memtable.isChanged(slot)) continue
     const ledgerId = memtable.ledgerId(slot)
@@ -112,30 +126,53 @@ function* steps(memtable: Memtable, { isDeletedSince }: Target): Generator<Step>
 
 const mayCover = (step: Step): step is AddedStep => step._tag === "Added" && step.mayCover
 
-/** Puts what was added over the pages below, or says what is wrong with one. */
-const merge = (
-  part: ReadonlyArray<Step>,
-  memtable: Memtable,
-  encoder: PageEncoder,
-  below: ReadonlyArray<Uint8Array | undefined>
-): ReadonlyArray<PageWrite> | string => {
-  const { page } = encoder
-  encoder.begin()
-  const writes: Array<PageWrite> = []
-  let nth = 0
-  for (const step of part) {
-    if (step._tag !== "Added") {
-      writes.push(step)
-      continue
+/** Puts what was added over the pages below. */
+class Merging {
+  readonly writes: Array<PageWrite> = []
+  /** What is wrong with a page. */
+  problem: string | undefined
+  readonly #steps: ReadonlyArray<Step>
+  readonly #memtable: Memtable
+  readonly #encoder: PageEncoder
+  readonly #below: ReadonlyArray<Uint8Array | undefined>
+  #nextBelow = 0
+
+  constructor(
+    steps: ReadonlyArray<Step>,
+    memtable: Memtable,
+    encoder: PageEncoder,
+    below: ReadonlyArray<Uint8Array | undefined>
+  ) {
+    this.#steps = steps
+    this.#memtable = memtable
+    this.#encoder = encoder
+    this.#below = below
+    encoder.begin()
+  }
+
+  /** Does some of it, and answers whether all is done, or there is a problem. */
+  step(): boolean {
+    const end = Math.min(this.writes.length + mergedAtOnce, this.#steps.length)
+    for (const step of this.#steps.slice(this.writes.length, end)) {
+      const write = step._tag === "Added" ? this.#merge(step) : step
+      if (typeof write === "string") {
+        this.problem = write
+        return true
+      }
+      this.writes.push(write)
     }
+    return end === this.#steps.length
+  }
+
+  #merge(step: AddedStep): PageWrite | string {
+    const { page } = this.#encoder
     LocationPage.clear(page)
-    const stored = step.mayCover ? below[nth++] : undefined
+    const stored = step.mayCover ? this.#below[this.#nextBelow++] : undefined
     const problem = stored === undefined ? undefined : LocationPage.decodeInto(page, stored)
     if (problem !== undefined) return rotten(step, problem)
-    memtable.addTo(page, step.added)
-    writes.push({ _tag: "Page", ledgerId: step.ledgerId, number: step.number, value: encoder.encode() })
+    this.#memtable.addTo(page, step.added)
+    return { _tag: "Page", ledgerId: step.ledgerId, number: step.number, value: this.#encoder.encode() }
   }
-  return writes
 }
 
 /**

@@ -123,13 +123,18 @@ export class Encoder {
 export const decode = (bytes: Uint8Array, changes = new Changes(), runs = new Runs()): JournalRecord | string => {
   changes.clear()
   runs.clear()
-  return new Decoder(bytes, changes, runs).record()
+  const decoder = new Decoder(bytes, changes, runs)
+  while (!decoder.step()) continue
+  return decoder.record
 }
 
 /** The flags in the number that a run begins with. */
 const isDelete = 1
 const isConsecutive = 2
 const isLast = 4
+
+/** After so many calls a step ends, with the run that they are in. */
+const callsPerStep = 2048
 
 /** The most that a run takes up before its calls, and a call. */
 const runSize = 64
@@ -152,13 +157,16 @@ const areConsecutive = (words: Int32Array, start: number, end: number): boolean 
 
 class Malformed extends Error {}
 
-class Decoder {
+/** Reads a record in steps of a fraction of a millisecond, into changes and runs, which are empty. */
+export class Decoder {
   readonly #bytes: Uint8Array
   readonly #changes: Changes
   readonly #runs: Runs
   #at = 0
   #high = 0
   #low = 0
+  /** What the record says, or what is wrong with it, once all of it has been read. */
+  record: JournalRecord | string = "it has not been read"
 
   constructor(bytes: Uint8Array, changes: Changes, runs: Runs) {
     this.#bytes = bytes
@@ -166,17 +174,31 @@ class Decoder {
     this.#runs = runs
   }
 
-  record(): JournalRecord | string {
+  /** Reads some of its runs, and answers whether that was all. */
+  step(): boolean {
     try {
-      if (this.#bytes[this.#at++] !== version) return `its version is ${this.#bytes[0] ?? "missing"}, not ${version}`
-      for (let header = this.#word(); header !== 0; header = this.#word()) this.#run(header)
-      const entries = this.#number()
-      if (this.#at < this.#bytes.length) return `${this.#bytes.length - this.#at} bytes follow its end`
-      return { entries, changes: this.#changes, runs: this.#runs }
+      const record = this.#read()
+      if (record === undefined) return false
+      this.record = record
     } catch (cause) {
-      if (cause instanceof Malformed) return cause.message
-      throw cause
+      if (!(cause instanceof Malformed)) throw cause
+      this.record = cause.message
     }
+    return true
+  }
+
+  #read(): JournalRecord | string | undefined {
+    if (this.#at === 0 && this.#bytes[this.#at++] !== version) {
+      return `its version is ${this.#bytes[0] ?? "missing"}, not ${version}`
+    }
+    const pause = this.#changes.size + callsPerStep
+    for (let header = this.#word(); header !== 0; header = this.#word()) {
+      this.#run(header)
+      if (this.#changes.size >= pause) return undefined
+    }
+    const entries = this.#number()
+    if (this.#at < this.#bytes.length) return `${this.#bytes.length - this.#at} bytes follow its end`
+    return { entries, changes: this.#changes, runs: this.#runs }
   }
 
   #run(header: number): void {

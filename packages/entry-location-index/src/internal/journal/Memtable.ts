@@ -38,10 +38,11 @@ import {
   wordOf,
   wordsPerChunk
 } from "./chunks.ts"
-import { doubled, doubledNumbers } from "./columns.ts"
+import { ChangedLedgers, Change } from "./ChangedLedgers.ts"
+import { doubled, doubledBytes, doubledNumbers } from "./columns.ts"
 import { LedgerSnapshot } from "./LedgerSnapshot.ts"
 import type { Runs } from "./Runs.ts"
-import { keyLength, keySize, WordIndex } from "./WordIndex.ts"
+import { keySize, WordIndex } from "./WordIndex.ts"
 
 /** A page that was added to, and the chunks that hold what was. */
 export interface AddedPage {
@@ -55,6 +56,8 @@ export class Memtable {
   readonly #slots = new WordIndex()
   #rows = new Int32Array(16 * rowLength)
   #numbers = new Float64Array(16 * numbersLength)
+  /** The change of the ledger in each slot, apart from its row, so that those of all are soon copied. */
+  #changes = new Uint8Array(16)
   /** The chunks, by the generation of the ledger and the first entry. */
   readonly #chunks = new WordIndex()
   /** The chunk after each one in the list of its ledger, or -1. */
@@ -81,7 +84,7 @@ export class Memtable {
     return this.#slots.size
   }
 
-  /** Whether a snapshot has some of its chunks, so that it must not be used again. */
+  /** Whether a snapshot has some of its chunks or its ledgers, so that it must not be used again. */
   get isShared(): boolean {
     return this.#isShared
   }
@@ -110,7 +113,9 @@ export class Memtable {
   addLedger(ledgerHigh: number, ledgerLow: number): number {
     if ((this.ledgers + 1) * rowLength > this.#rows.length) this.#rows = doubled(this.#rows)
     if ((this.ledgers + 1) * numbersLength > this.#numbers.length) this.#numbers = doubledNumbers(this.#numbers)
+    if (this.ledgers === this.#changes.length) this.#changes = doubledBytes(this.#changes)
     const slot = this.#slots.add(ledgerHigh, ledgerLow, 0)
+    this.#changes[slot] = Change.none
     const row = slot * rowLength
     this.#rows[row + flagsAt] = 0
     this.#rows[row + lastHighAt] = -1
@@ -239,6 +244,7 @@ export class Memtable {
       const row = slot * rowLength
       if (!this.isChanged(slot)) this.#changed += 1
       this.#rows[row + flagsAt] = this.#flags(slot) | isKnown | isChanged
+      this.#changes[slot] = runs.lastHigh(nth) >= 0 ? Change.hasEntries : Change.isEmpty
       this.#rows[row + lastHighAt] = runs.lastHigh(nth)
       this.#rows[row + lastLowAt] = runs.lastLow(nth)
       this.#numbers[slot * numbersLength + entriesAt] = runs.entries(nth)
@@ -261,18 +267,11 @@ export class Memtable {
     return this.#copy(few, from, to)
   }
 
-  /** The changed ledgers as they are now; the value of each says whether it has entries, 1, or not, 0. */
-  changedLedgers(): IncrementalSort {
-    const sorted = new IncrementalSort(this.#changed)
-    const rows = this.#rows
-    const keys = this.#slots.keys
-    for (let slot = 0; slot < this.ledgers; slot++) {
-      const row = slot * rowLength
-      if (((rows[row + flagsAt] ?? 0) & isChanged) === 0) continue
-      const hasEntries = (rows[row + lastHighAt] ?? 0) >= 0
-      sorted.add(keys[slot * keyLength] ?? 0, keys[slot * keyLength + 1] ?? 0, hasEntries ? 1 : 0)
-    }
-    return sorted
+  /** The changed ledgers as they are now. However many they are, this takes no time. */
+  changedLedgers(): ChangedLedgers {
+    if (this.isEmpty) return new ChangedLedgers(noWords, noBytes)
+    this.#isShared = true
+    return new ChangedLedgers(this.#slots.keys, this.#changes.slice(0, this.ledgers))
   }
 
   /** Sets the slots of a page that were added to the page of a number. */
@@ -488,7 +487,8 @@ const segmentsPerStep = 64
 const fewChunks = chunksPerSegment
 
 const noWords = new Int32Array(0)
+const noBytes = new Uint8Array(0)
 
 /** What a ledger and a chunk take up, in bytes. */
-const ledgerSize = rowLength * 4 + numbersLength * 8 + keySize
+const ledgerSize = rowLength * 4 + numbersLength * 8 + 1 + keySize
 const chunkSize = wordsPerChunk * 4 + 4 + keySize

@@ -11,7 +11,7 @@ import * as Errors from "../errors.ts"
 import * as Foreign from "../foreign.ts"
 import * as Keys from "../keys.ts"
 import * as Records from "../records.ts"
-import { inTurns } from "../turns.ts"
+import { Turn } from "../turns.ts"
 import * as JournalRecord from "./JournalRecord.ts"
 import type { Memtable } from "./Memtable.ts"
 import { Runs } from "./Runs.ts"
@@ -38,11 +38,19 @@ export const recover: (database: RocksDB.RocksDB["Service"], memtable: Memtable)
     yield* Foreign.check(database, metadata !== undefined)
     if (metadata === undefined) return { hasMetadata: false, entries: 0, sequence: 0, journalSize: 0 }
     const replay = new Replay(memtable, metadata)
+    const turn = new Turn()
+    const goOn: Answer<void> = Effect.suspend(() => {
+      while (!turn.isOver) {
+        const answer = replay.step()
+        if (typeof answer === "string") return Effect.fail(Errors.corruption(answer, where(database.path)))
+        if (answer) return Effect.void
+      }
+      return Effect.andThen(turn.pass, goOn)
+    })
     // No more of them are there than the write buffer and a commit allow.
     yield* Stream.runForEach(database.stream(Keys.journalFrom(replay.sequence + 1)), (entry) => {
-      const problem = replay.begin(entry)
-      if (problem !== undefined) return Effect.fail(Errors.corruption(problem, where(database.path)))
-      return inTurns(() => replay.step())
+      replay.begin(entry)
+      return goOn
     })
     const { entries, journalSize, sequence } = replay
     return { hasMetadata: true, entries, sequence, journalSize }
@@ -70,12 +78,16 @@ class Replay {
   /** What the record under way says, in buffers. */
   readonly #changes = new Changes()
   readonly #runs = new Runs()
+  /** Reads the record under way, until it has been read. */
+  #decoder: JournalRecord.Decoder | undefined
   /** How many of its runs have been applied, and the slot of the last one. */
   #applied = 0
   #slot = -1
   entries: number
   sequence: number
   journalSize = 0
+  /** What is wrong with the place of the record under way. */
+  #gap: string | undefined
 
   constructor(memtable: Memtable, { checkpoint, entries }: Records.CheckpointMetadata) {
     this.#memtable = memtable
@@ -83,22 +95,31 @@ class Replay {
     this.sequence = checkpoint
   }
 
-  /** Begins with the next record, or says what is wrong with it. */
-  begin({ key, value }: RocksDB.Entry): string | undefined {
+  /** Begins with the next record. */
+  begin({ key, value }: RocksDB.Entry): void {
     const sequence = Keys.sequenceIn(key)
-    if (sequence !== this.sequence + 1) return `the journal goes on with ${sequence} after ${this.sequence}`
-    const record = JournalRecord.decode(value, this.#changes, this.#runs)
-    if (typeof record === "string") return `journal record ${sequence} is rotten: ${record}`
+    const next = this.sequence + 1
+    this.#gap = sequence === next ? undefined : `the journal goes on with ${sequence} after ${this.sequence}`
+    this.#changes.clear()
+    this.#runs.clear()
+    this.#decoder = new JournalRecord.Decoder(value, this.#changes, this.#runs)
     this.#applied = 0
     this.#slot = -1
-    this.sequence = sequence
+    this.sequence = next
     this.journalSize += value.length
-    this.entries = record.entries
-    return undefined
   }
 
-  /** Applies some of its runs, and answers whether all have been. */
-  step(): boolean {
+  /** Reads or applies some of its runs, and answers whether all have been applied, or what is wrong with it. */
+  step(): boolean | string {
+    if (this.#gap !== undefined) return this.#gap
+    const decoder = this.#decoder
+    if (decoder !== undefined) {
+      if (!decoder.step()) return false
+      this.#decoder = undefined
+      const { record } = decoder
+      if (typeof record === "string") return `journal record ${this.sequence} is rotten: ${record}`
+      this.entries = record.entries
+    }
     const end = Math.min(this.#applied + runsPerStep, this.#runs.size)
     this.#memtable.apply(this.#changes, this.#runs, (nth) => this.#slotOf(nth), this.#applied, end)
     this.#applied = end
@@ -115,4 +136,4 @@ class Replay {
 }
 
 /** How many runs a step applies. */
-const runsPerStep = 4096
+const runsPerStep = 1024

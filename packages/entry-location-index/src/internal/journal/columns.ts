@@ -15,3 +15,10 @@ export const doubledNumbers = (numbers: Float64Array<ArrayBuffer>): Float64Array
   larger.set(numbers)
   return larger
 }
+
+/** The same bytes, with room for as many again. */
+export const doubledBytes = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> => {
+  const larger = new Uint8Array(2 * bytes.length)
+  larger.set(bytes)
+  return larger
+}

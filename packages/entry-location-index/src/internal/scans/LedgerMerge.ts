@@ -4,10 +4,9 @@
  */
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { RocksDB } from "@effect-bookie/rocksdb"
-import type { IncrementalSort } from "../IncrementalSort.ts"
+import type { ChangedLedgers } from "../journal/ChangedLedgers.ts"
 import type { Memtable } from "../journal/Memtable.ts"
 import * as Keys from "../keys.ts"
-import * as Words from "../words.ts"
 import { chunkSize, type Merge } from "./Merge.ts"
 
 export class LedgerMerge implements Merge<LedgerId> {
@@ -19,12 +18,14 @@ export class LedgerMerge implements Merge<LedgerId> {
 
   /** Begins with what the memtables, the oldest first, hold. */
   constructor(memtables: ReadonlyArray<Memtable>) {
-    this.#above = memtables.map((memtable) => new ChangedLedgers(memtable.changedLedgers())).toReversed()
+    this.#above = memtables.map((memtable) => memtable.changedLedgers()).toReversed()
   }
 
   get isDone(): boolean {
     return (
-      this.#isFed && this.#nextRecord >= this.#records.length && this.#above.every(({ next }) => next === undefined)
+      this.#isFed &&
+      this.#nextRecord >= this.#records.length &&
+      this.#above.every((ledgers) => ledgers.look() && ledgers.next === undefined)
     )
   }
 
@@ -47,6 +48,7 @@ export class LedgerMerge implements Merge<LedgerId> {
       if (record !== undefined && below === undefined) {
         return found.length > 0 ? found : "the key of a ledger is malformed"
       }
+      for (const ledgers of this.#above) if (!ledgers.look()) return found
       let lowest = below
       for (const { next } of this.#above) {
         if (next !== undefined && (lowest === undefined || next < lowest)) lowest = next
@@ -67,28 +69,5 @@ export class LedgerMerge implements Merge<LedgerId> {
       ledgers.take()
     }
     return hasEntries ?? below
-  }
-}
-
-/** The ledgers that changed in a memtable, in order. */
-class ChangedLedgers {
-  readonly #sorted: IncrementalSort
-  /** The next one, if there is one. */
-  next: LedgerId | undefined
-
-  constructor(sorted: IncrementalSort) {
-    this.#sorted = sorted
-    this.take()
-  }
-
-  /** Whether that one has entries. */
-  get hasEntries(): boolean {
-    return this.#sorted.value === 1
-  }
-
-  /** Goes on to the one behind it. */
-  take(): void {
-    // It was an id when it was added.
-    this.next = this.#sorted.take() ? (Words.join(this.#sorted.high, this.#sorted.low) as LedgerId) : undefined
   }
 }

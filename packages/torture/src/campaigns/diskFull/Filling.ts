@@ -161,7 +161,7 @@ export class Filling {
     }
   })
 
-  /** Scans all the time. A scan may be told `NoSpace`, when the directory is opened anew under it, and nothing else. */
+  /** Scans all the time. A scan may be told to try again, when the directory is opened anew under it, and nothing else. */
   readonly #readOn = Effect.fnUntraced(function* (this: Filling, { index }: Services) {
     while (true) {
       const ledgerId = LedgerId.make(BigInt(this.#random.below(ledgers)))
@@ -171,7 +171,7 @@ export class Filling {
       yield* Effect.sleep("1 millis")
       if (Exit.isSuccess(exit) && Option.isSome(exit.value)) continue
       const reason = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()
-      if (Option.isSome(reason) && reason.value.reason._tag === "NoSpace") continue
+      if (Option.isSome(reason) && reason.value.isRetryable) continue
       this.#findings.add(`a scan answered ${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "nothing"}`)
     }
   })

@@ -10,8 +10,8 @@ import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { LedgerInfo } from "../LedgerStorage.ts"
-import type { LedgerStorageError } from "../LedgerStorageError.ts"
+import type { LedgerInfo } from "../../LedgerStorage.ts"
+import type { LedgerStorageError } from "../../LedgerStorageError.ts"
 import { OpenLedger } from "./OpenLedger.ts"
 
 /** The ledgers of a storage that are in use. */

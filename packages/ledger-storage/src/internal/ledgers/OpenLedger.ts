@@ -6,8 +6,8 @@
  * becomes the acknowledged one with the group, or is taken back with it.
  */
 import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
-import type { LedgerInfo } from "../LedgerStorage.ts"
-import { Followers } from "./read/Followers.ts"
+import type { LedgerInfo } from "../../LedgerStorage.ts"
+import { Followers } from "./Followers.ts"
 
 /** The state of a ledger. */
 export interface LedgerState {
