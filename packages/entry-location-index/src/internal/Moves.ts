@@ -22,8 +22,10 @@ export class Moves {
   /** Takes moves, or says what is wrong with them. */
   static of(moves: ReadonlyArray<EntryMove> | EntryMoveColumns): Moves | string {
     return Arguments.look(() => {
+      const list = isColumns(moves) ? rows(moves) : moves
+      if (typeof list === "string") return list
       const taken: Array<EntryMove> = []
-      for (const [nth, move] of (isColumns(moves) ? rows(moves) : moves).entries()) {
+      for (const [nth, move] of list.entries()) {
         const problem = problemOf(move)
         if (problem !== undefined) return `move ${nth}: ${problem}`
         const { entryId, from, ledgerId, to } = move
@@ -46,10 +48,11 @@ export class Moves {
 const isColumns = (moves: ReadonlyArray<EntryMove> | EntryMoveColumns): moves is EntryMoveColumns =>
   !Array.isArray(moves)
 
-const rows = ({ entryIds, from, ledgerIds, to }: EntryMoveColumns): ReadonlyArray<EntryMove> => {
+/** The rows of columns, or what is wrong with these. */
+const rows = ({ entryIds, from, ledgerIds, to }: EntryMoveColumns): ReadonlyArray<EntryMove> | string => {
   const { length } = ledgerIds
   if (entryIds.length !== length || from.length !== length || to.length !== length) {
-    throw new RangeError("the columns of moves must be as long as one another")
+    return "the columns of moves must be as long as one another"
   }
   // They are checked as ids and locations below.
   return Array.from(ledgerIds, (ledgerId, nth) => ({
