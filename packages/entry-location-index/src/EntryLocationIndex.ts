@@ -29,20 +29,20 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Arguments from "./internal/arguments.ts"
-import * as Batches from "./internal/batch.ts"
-import * as CallerRecords from "./internal/CallerRecords.ts"
+import * as Batches from "./internal/commit/batch.ts"
+import * as CallerRecords from "./internal/commit/CallerRecords.ts"
 import { Changes } from "./internal/Changes.ts"
-import * as Checkpointer from "./internal/journal/Checkpointer.ts"
-import * as Committer from "./internal/Committer.ts"
-import * as Compactor from "./internal/Compactor.ts"
-import { Gathering, type Take } from "./internal/Gathering.ts"
+import * as Checkpointer from "./internal/checkpoint/Checkpointer.ts"
+import * as Committer from "./internal/commit/Committer.ts"
+import * as Compactor from "./internal/checkpoint/Compactor.ts"
+import { Gathering, type Take } from "./internal/commit/Gathering.ts"
 import { Gate } from "./internal/Gate.ts"
-import * as Keys from "./internal/keys.ts"
-import { Lookups } from "./internal/Lookups.ts"
-import { Moves } from "./internal/Moves.ts"
+import { Moves } from "./internal/commit/Moves.ts"
+import * as Keys from "./internal/pages/keys.ts"
+import type { Selection } from "./internal/read/EntryMerge.ts"
+import { locate, Lookups } from "./internal/read/Lookups.ts"
 import * as Settings from "./internal/options.ts"
-import type { Selection } from "./internal/scans/EntryMerge.ts"
-import * as Scans from "./internal/scans/scans.ts"
+import * as Scans from "./internal/read/scans.ts"
 import type { Statistics } from "./internal/Statistics.ts"
 import * as Store from "./internal/Store.ts"
 import { inTurns } from "./internal/turns.ts"
@@ -265,7 +265,10 @@ const open = Effect.fnUntraced(function* (options: Options | undefined) {
     (changes, { durability = settings.durability, moves }: Committer.How) =>
       moves === undefined
         ? Effect.map(store.attempt(changes, durability), (deleted) => compactor.add(deleted))
-        : store.move(moves, durability)
+        : store.attemptOf(
+            Effect.map(locate(store, "moveLocations", moves.entries), (locations) => moves.changes(locations)),
+            durability
+          )
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
   return service(gate, store, committer)

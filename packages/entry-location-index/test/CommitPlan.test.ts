@@ -4,8 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { EntryId, LedgerId, Location } from "../src/index.ts"
 import { Changes } from "../src/internal/Changes.ts"
-import { Planner, Presence } from "../src/internal/journal/CommitPlan.ts"
-import { Memtable } from "../src/internal/journal/Memtable.ts"
+import { Planner, Presence } from "../src/internal/commit/CommitPlan.ts"
+import { Memtable } from "../src/internal/memtable/Memtable.ts"
 import { high, low } from "../src/internal/words.ts"
 
 /** Adds an entry to each of some ledgers in turn, twice over in one commit. */

@@ -6,9 +6,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Logger, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { RocksDB } from "@effect-bookie/rocksdb"
-import { EntryId, EntryLocationIndex, LedgerId, LocationPage } from "../src/index.ts"
-import * as Keys from "../src/internal/keys.ts"
-import { verify } from "../src/internal/verification.ts"
+import { EntryId, EntryLocationIndex, LedgerId } from "../src/index.ts"
+import * as LocationPage from "../src/internal/pages/LocationPage.ts"
+import * as Keys from "../src/internal/pages/keys.ts"
+import { verify } from "../src/internal/rebuild/verification.ts"
 import {
   entry,
   everything,

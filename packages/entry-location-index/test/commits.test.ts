@@ -7,8 +7,9 @@ import { Effect, Exit, Fiber, Latch, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { NativeEngine, type RocksDBError } from "@effect-bookie/rocksdb"
 import { Probe } from "../../rocksdb/test/support/Probe.ts"
-import { EntryId, EntryLocationIndex, LedgerId, Location, LocationPage } from "../src/index.ts"
-import * as Keys from "../src/internal/keys.ts"
+import { EntryId, EntryLocationIndex, LedgerId, Location } from "../src/index.ts"
+import * as LocationPage from "../src/internal/pages/LocationPage.ts"
+import * as Keys from "../src/internal/pages/keys.ts"
 import {
   entry,
   everything,

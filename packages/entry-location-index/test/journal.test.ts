@@ -8,7 +8,7 @@ import { NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
 import { EntryId, EntryLocationIndex, LedgerId } from "../src/index.ts"
 import { Changes } from "../src/internal/Changes.ts"
 import * as Store from "../src/internal/Store.ts"
-import * as Keys from "../src/internal/keys.ts"
+import * as Keys from "../src/internal/pages/keys.ts"
 import {
   contents,
   entry,

@@ -6,7 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { type Engine, RocksDB } from "@effect-bookie/rocksdb"
 import { inspect } from "node:util"
-import { EntryId, EntryLocationIndex, LedgerId, LocationPage } from "../src/index.ts"
+import { EntryId, EntryLocationIndex, LedgerId } from "../src/index.ts"
+import * as LocationPage from "../src/internal/pages/LocationPage.ts"
 import {
   contents,
   entry,

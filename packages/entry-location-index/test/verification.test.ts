@@ -4,9 +4,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { RocksDB } from "@effect-bookie/rocksdb"
-import * as Keys from "../src/internal/keys.ts"
-import * as Records from "../src/internal/records.ts"
-import { verify } from "../src/internal/verification.ts"
+import * as Keys from "../src/internal/pages/keys.ts"
+import * as Records from "../src/internal/pages/records.ts"
+import { verify } from "../src/internal/rebuild/verification.ts"
 import { EntryId } from "../src/index.ts"
 import { range, reasonOf, temporaryDirectory, using } from "./support.ts"
 

@@ -104,6 +104,28 @@ describe("a scan that salvages", () => {
     })
   )
 
+  it.effect.each([
+    ["zeros", 0, 8 * 1024 * 1024 - 3],
+    ["zeros", 0, 20_000_001],
+    ["bytes that are none", 0x61, 4 * 1024 * 1024 - 7],
+    ["bytes that are none", 0x61, 9_000_000]
+  ] as const)("finds the entries behind %s (%i) in any number: %i", ([, byte, length]) =>
+    Effect.gen(function* () {
+      const log = damaged(() => {})
+      // So that zeros are no crash's leftover, the entry before them is damaged, too.
+      log.writeInt32BE(-5, startOf(7))
+      const hole = Buffer.alloc(length, byte)
+      const { found, passedOver } = yield* salvage([
+        Buffer.concat([log.subarray(0, startOf(8)), hole, log.subarray(startOf(8))])
+      ])
+      assert.deepStrictEqual(found, without(7))
+      assert.strictEqual(
+        passedOver.reduce((sum, { bytes }) => sum + bytes, 0),
+        startOf(8) - startOf(7) + length
+      )
+    })
+  )
+
   it.effect("passes over the rest of a log in which nothing can be read any more", () =>
     Effect.gen(function* () {
       const log = damaged((log) => log.fill(0x61, startOf(30)))

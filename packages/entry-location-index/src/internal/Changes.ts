@@ -8,7 +8,7 @@
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { Location } from "@effect-bookie/entry-log/Location"
-import type { RecordOperation } from "./CallerRecords.ts"
+import type { RecordOperation } from "./commit/CallerRecords.ts"
 import * as Words from "./words.ts"
 
 /** How many words a call has: two each for the ledger id, the entry id and the location. */

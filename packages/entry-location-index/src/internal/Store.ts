@@ -34,7 +34,6 @@ import { type RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -43,26 +42,25 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { CallerRecords, type RecordWrite } from "./CallerRecords.ts"
+import { CallerRecords, type RecordWrite } from "./commit/CallerRecords.ts"
 import type { Changes } from "./Changes.ts"
 import * as Errors from "./errors.ts"
-import * as Checkpoint from "./journal/Checkpoint.ts"
-import type { CommitPlan } from "./journal/CommitPlan.ts"
-import { type Base, CommitPreparation } from "./journal/CommitPreparation.ts"
-import type { LedgerSnapshot } from "./journal/LedgerSnapshot.ts"
-import { Memtable } from "./journal/Memtable.ts"
+import * as Checkpoint from "./checkpoint/Checkpoint.ts"
+import type { CommitPlan } from "./commit/CommitPlan.ts"
+import { type Base, CommitPreparation } from "./commit/CommitPreparation.ts"
+import { Unreadable } from "./commit/Unreadable.ts"
+import type { LedgerSnapshot } from "./memtable/LedgerSnapshot.ts"
+import { Memtable } from "./memtable/Memtable.ts"
 import * as Recovery from "./journal/Recovery.ts"
-import { SnapshotLock } from "./journal/SnapshotLock.ts"
-import * as Keys from "./keys.ts"
-import { locate } from "./Lookups.ts"
-import type { Moves } from "./Moves.ts"
-import { unread } from "./PageCache.ts"
-import { PageCaches } from "./PageCaches.ts"
-import { PageStore } from "./PageStore.ts"
-import { pageOf } from "./pages.ts"
-import type { PagesInMemory } from "./PagesInMemory.ts"
-import * as Records from "./records.ts"
-import type { Span } from "./spans.ts"
+import { SnapshotLock } from "./checkpoint/SnapshotLock.ts"
+import * as Keys from "./pages/keys.ts"
+import { unread } from "./pages/PageCache.ts"
+import { PageCaches } from "./pages/PageCaches.ts"
+import { PageStore } from "./pages/PageStore.ts"
+import { pageOf } from "./pages/pages.ts"
+import type { PagesInMemory } from "./pages/PagesInMemory.ts"
+import * as Records from "./pages/records.ts"
+import type { Span } from "./checkpoint/spans.ts"
 import { Counts } from "./Statistics.ts"
 import * as Words from "./words.ts"
 
@@ -75,9 +73,6 @@ export interface Sizes {
 }
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
-
-/** What a commit stands on cannot be read, so nothing of it has been written. */
-export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly error: RocksDBError.RocksDBError }> {}
 
 /**
  * The store of a database, for the current scope. The first to open it reads the metadata and the journal, and says how
@@ -281,15 +276,12 @@ export class Store implements Checkpoint.Target, Base {
     return this.#writing.withPermit(this.#attempt(changes, durability))
   }
 
-  /** Makes those moves whose entries are still where they are said to be, all of them or none, and counts them. */
-  move(moves: Moves, durability: RocksDB.Durability): Answer<void> {
-    const commit = Effect.gen({ self: this }, function* () {
-      if (this.isBroken) return yield* this.refuse("moveLocations")
-      const changes = moves.changes(yield* locate(this, "moveLocations", moves.entries))
-      yield* Effect.catchTag(this.#attempt(changes, durability), "Unreadable", ({ error }) => Effect.fail(error))
-      moves.moved = changes.size
-    })
-    return this.#writing.withPermit(commit)
+  /** The same of changes that are made of what the index holds then: nothing else changes it meanwhile. */
+  attemptOf(
+    make: Answer<Changes>,
+    durability: RocksDB.Durability
+  ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
+    return this.#writing.withPermit(Effect.flatMap(make, (changes) => this.#attempt(changes, durability)))
   }
 
   /**

@@ -41,11 +41,21 @@ export interface Log {
 /** The first position from which on entries can be read, or `undefined`. */
 export const findEntry = async (search: Search): Promise<number | undefined> => {
   const { end, from, maxEntrySize, read, to } = search
+  const window = Buffer.allocUnsafeSlow(Math.max(0, Math.min(windowSize, end - from)))
+  let buffer = window.subarray(0, 0)
   for (let start = from; start < to; start += windowStep) {
-    const window = Buffer.allocUnsafeSlow(Math.min(windowSize, end - start))
-    const buffer = window.subarray(0, await read(window, start))
+    // What the window before has of it is moved to the front.
+    const kept = Math.max(0, buffer.length - windowStep)
+    window.copyWithin(0, windowStep, windowStep + kept)
+    const wanted = window.subarray(kept, Math.min(windowSize, end - start))
+    buffer = window.subarray(0, kept + (await read(wanted, start + kept)))
     const last = Math.min(buffer.length - Format.entryHeaderSize, windowStep - 1, to - start - 1)
     for (let offset = 0; offset <= last; offset += 1) {
+      // No size begins with the zeros of a hole, which may have as many bytes as a disk.
+      if (offset % zeros.length === 0 && zeros.equals(buffer.subarray(offset, offset + zeros.length))) {
+        offset += zeros.length - Format.sizeFieldSize
+        continue
+      }
       const size = buffer.readInt32BE(offset)
       if (size < Format.idsSize || size > Math.max(maxEntrySize, Format.maxMapPartSize)) continue
       if (isRow(weigh(search, buffer, start, offset), search, buffer, start)) return start + offset
@@ -92,6 +102,9 @@ export const findByte = async (read: ReadLog, from: number, end: number): Promis
 /** In bytes: what is in memory at a time, and by how much that moves on, so that there is something behind each byte. */
 const windowSize = 8 * 1024 * 1024
 const windowStep = windowSize / 2
+
+/** What is passed over at once, if it is there. */
+const zeros = Buffer.alloc(4096)
 
 /** In bytes: what is read at a time to look for a byte. */
 const chunkSize = 256 * 1024

@@ -19,7 +19,7 @@
  */
 import * as Call from "../Changes.ts"
 import { Changes } from "../Changes.ts"
-import { Runs } from "./Runs.ts"
+import { Runs } from "../Runs.ts"
 
 /** The version of the encoding. */
 export const version = 1

@@ -9,12 +9,12 @@ import { Changes } from "../Changes.ts"
 import * as Call from "../Changes.ts"
 import * as Errors from "../errors.ts"
 import * as Foreign from "../foreign.ts"
-import * as Keys from "../keys.ts"
-import * as Records from "../records.ts"
+import * as Keys from "../pages/keys.ts"
+import * as Records from "../pages/records.ts"
 import { Turn } from "../turns.ts"
 import * as JournalRecord from "./JournalRecord.ts"
-import type { Memtable } from "./Memtable.ts"
-import { Runs } from "./Runs.ts"
+import type { Memtable } from "../memtable/Memtable.ts"
+import { Runs } from "../Runs.ts"
 
 /** An index as it was found. */
 export interface Recovered {
