@@ -8,6 +8,7 @@
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { Location } from "@effect-bookie/entry-log/Location"
+import type { RecordOperation } from "./commit/CallerRecords.ts"
 import * as Words from "./words.ts"
 
 /** How many words a call has: two each for the ledger id, the entry id and the location. */
@@ -30,6 +31,8 @@ export class Changes {
   #length = 0
   /** The calls, {@link stride} words each; there is room behind the last one. */
   words: Int32Array<ArrayBuffer>
+  /** What becomes of callers' records, in their order. */
+  readonly records: Array<RecordOperation> = []
 
   /** Makes room for so many calls; it grows when there are more. */
   constructor(room = 16) {
@@ -45,6 +48,7 @@ export class Changes {
   /** Forgets the calls, and keeps their room. */
   clear(): void {
     this.#length = 0
+    this.records.length = 0
   }
 
   /** Adds the location of an entry, or overwrites it. */
@@ -121,6 +125,7 @@ export class Changes {
     for (const changes of all) {
       const at = merged.#extend(changes.#length)
       merged.#ids.set(changes.#ids.subarray(0, changes.#length), at)
+      for (const operation of changes.records) merged.records.push(operation)
     }
     return merged
   }

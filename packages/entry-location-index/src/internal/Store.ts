@@ -20,8 +20,9 @@
  *   of the journal is there as long as the checkpoint may be lost.
  * - Once no memtable holds a ledger, it has a record exactly if it has entries.
  * - Memory changes only once a batch has been acknowledged, and then at once.
- * - When a write failed, its journal records are dropped: by a write at once, or
- *   if that fails too, in the batch of the next commit.
+ * - When a write failed, its journal records are dropped, and callers' records
+ *   in it set back: by a write at once, or if that fails too, before the next
+ *   commit or in its batch.
  * - If memory cannot follow what was acknowledged, the store is broken: nothing is answered or written any more, and
  *   the next open reads what is on disk.
  * - There is one commit and one checkpoint at a time. Everything else reads.
@@ -41,6 +42,7 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { CallerRecords, type RecordWrite } from "./commit/CallerRecords.ts"
 import type { Changes } from "./Changes.ts"
 import * as Errors from "./errors.ts"
 import * as Checkpoint from "./checkpoint/Checkpoint.ts"
@@ -144,6 +146,7 @@ export class Store implements Checkpoint.Target, Base {
   readonly checkpointDue = Latch.makeUnsafe()
   readonly #sizes: Sizes
   readonly #preparation = new CommitPreparation()
+  readonly #records: CallerRecords
   /** Held by the commit under way. */
   readonly #writing = Semaphore.makeUnsafe(1)
   /** The checkpoint under way. */
@@ -163,6 +166,8 @@ export class Store implements Checkpoint.Target, Base {
   #isMarked = false
   /** Whether a write failed that may have left journal records behind the last one. */
   #isSuspect = false
+  /** What sets the callers' records back that it may have changed. */
+  #undo: RecordWrite["undo"] = []
   #isClosing = false
   /** What kept memory from following what was acknowledged. */
   #broken: { readonly cause: unknown } | undefined
@@ -170,6 +175,7 @@ export class Store implements Checkpoint.Target, Base {
   constructor(database: RocksDB.RocksDB["Service"], sizes: Sizes) {
     this.database = database
     this.#sizes = sizes
+    this.#records = new CallerRecords(database)
     const cache = new PageCaches(sizes.pageCache)
     this.pages = new PageStore(database, cache)
     this.counts = new Counts(cache, this)
@@ -269,17 +275,15 @@ export class Store implements Checkpoint.Target, Base {
     changes: Changes,
     durability: RocksDB.Durability
   ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
-    const commit = Effect.gen({ self: this }, function* () {
-      if (this.isBroken) return yield* this.refuse("commit")
-      yield* this.#makeRoom()
-      const { deleted, plan } = yield* Effect.mapError(
-        this.#preparation.prepare(changes, this.#memtable, this),
-        (error) => new Unreadable({ error })
-      )
-      yield* this.#write(plan, changes, durability)
-      return deleted
-    })
-    return this.#writing.withPermit(commit)
+    return this.#writing.withPermit(this.#attempt(changes, durability))
+  }
+
+  /** The same of changes that are made of what the index holds then: nothing else changes it meanwhile. */
+  attemptOf(
+    make: Answer<Changes>,
+    durability: RocksDB.Durability
+  ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
+    return this.#writing.withPermit(Effect.flatMap(make, (changes) => this.#attempt(changes, durability)))
   }
 
   /**
@@ -382,6 +386,17 @@ export class Store implements Checkpoint.Target, Base {
     this.#spare = memtable
   }
 
+  readonly #attempt = Effect.fnUntraced(function* (this: Store, changes: Changes, durability: RocksDB.Durability) {
+    if (this.isBroken) return yield* this.refuse("commit")
+    yield* this.#makeRoom()
+    if (this.#undo.length > 0) yield* this.#settle(durability)
+    const unreadable = Effect.mapError((error: RocksDBError.RocksDBError) => new Unreadable({ error }))
+    const records = yield* unreadable(this.#records.prepare(changes.records))
+    const { deleted, plan } = yield* unreadable(this.#preparation.prepare(changes, this.#memtable, this))
+    yield* this.#write(plan, changes, records, durability)
+    return deleted
+  })
+
   /** Waits for the checkpoint under way if the memtable behind it is full too. */
   #makeRoom(): Answer<void> {
     if (!this.#isFull) return Effect.void
@@ -411,12 +426,14 @@ export class Store implements Checkpoint.Target, Base {
   }
 
   /** Writes the journal records of a plan, and lets memory follow as soon as they are acknowledged. */
-  #write(plan: CommitPlan, changes: Changes, durability: RocksDB.Durability): Answer<void> {
+  #write(plan: CommitPlan, changes: Changes, records: RecordWrite, durability: RocksDB.Durability): Answer<void> {
     const operations: Array<RocksDB.Operation> = []
     // Nothing to do is still for the database to accept or to refuse.
-    if (plan.records.length === 0) return this.database.write(operations)
+    if (plan.records.length + records.operations.length === 0) return this.database.write(operations)
     if (this.#isSuspect) operations.push(this.#dropUnacknowledged())
-    if (!this.#hasMetadata) {
+    for (const operation of records.operations) operations.push(operation)
+    const hasMetadata = this.#hasMetadata || plan.records.length === 0
+    if (!hasMetadata) {
       operations.push({ type: "put", key: Keys.metadata, value: Records.encodeMetadata(0, 0) })
     }
     let sequence = this.#sequence
@@ -425,11 +442,12 @@ export class Store implements Checkpoint.Target, Base {
       Effect.andThen(this.database.write(operations, { durability })),
       Effect.map(() => {
         this.#isSuspect = false
-        this.#hasMetadata = true
+        this.#hasMetadata ||= !hasMetadata
         this.#sequence = sequence
+        this.#records.accept(records)
         this.#follow(plan, changes)
       }),
-      Effect.onError(() => this.#distrust(durability))
+      Effect.onError(() => this.#distrust(records, durability))
     )
   }
 
@@ -453,19 +471,21 @@ export class Store implements Checkpoint.Target, Base {
   }
 
   /** After a failed write: drops what it may have left behind. If that fails too, the next commit or the release does it. */
-  #distrust(durability: RocksDB.Durability): Effect.Effect<void> {
+  #distrust({ undo }: RecordWrite, durability: RocksDB.Durability): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#isSuspect = true
+      this.#undo = undo
       return Effect.ignore(this.#settle(durability))
     })
   }
 
   #settle(durability: RocksDB.Durability): Answer<void> {
     return Effect.suspend(() =>
-      this.#isSuspect ? this.database.write([this.#dropUnacknowledged()], { durability }) : Effect.void
+      this.#isSuspect ? this.database.write([this.#dropUnacknowledged(), ...this.#undo], { durability }) : Effect.void
     ).pipe(
       Effect.map(() => {
         this.#isSuspect = false
+        this.#undo = []
       })
     )
   }
