@@ -49,7 +49,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Changes } from "./internal/Changes.ts"
+import { WriteBatch } from "./internal/WriteBatch.ts"
 import { LogSizes } from "./internal/rebuild/LogSizes.ts"
 import * as LogSync from "./internal/rebuild/LogSync.ts"
 import * as PreviousIndex from "./internal/rebuild/PreviousIndex.ts"
@@ -217,11 +217,11 @@ const build: (
   let passedOverBytes = 0
   let scanned = 0
   let excluded = 0
-  let changes = new Changes()
+  let changes = new WriteBatch()
   const commit = (bytes: number) =>
     Effect.suspend(() => {
       const taken = changes
-      changes = new Changes()
+      changes = new WriteBatch()
       return Effect.andThen(store.commit(taken, "buffered"), onProgress({ scanned, bytes, totalBytes: logSizes.total }))
     })
   const onPassedOver = (damage: EntryLog.PassedOver) =>
