@@ -10,7 +10,7 @@
  *
  * On release new requests get `Closed`, and those in the queue are committed.
  */
-import { RocksDBError } from "@effect-bookie/rocksdb"
+import { type RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Deferred from "effect/Deferred"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -18,19 +18,24 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import { Changes } from "../Changes.ts"
+import { WriteBatch } from "../WriteBatch.ts"
+import type { Moves } from "./Moves.ts"
 import type { Unreadable } from "./Unreadable.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 
-/** Changes to be committed. */
+/** WriteBatch to be committed. */
 export interface Submission {
   /** They must not change before they have been committed, but for what fills them. */
-  readonly changes: Changes
+  readonly changes: WriteBatch
   /** How many there are. */
   readonly size: number
   /** Fills them when their turn has come, if they are not complete yet. */
   readonly fill?: Answer<void> | undefined
+  /** When it is acknowledged. By default as the index says. */
+  readonly durability?: RocksDB.Durability | undefined
+  /** Moves to be made of what the entries are then; they are committed alone, and have no other changes. */
+  readonly moves?: Moves | undefined
 }
 
 /** Takes changes to be committed. */
@@ -39,7 +44,10 @@ export interface Committer {
   readonly submit: (operation: string, submission: Submission) => Answer<void>
 }
 
-type Commit = (changes: Changes) => Effect.Effect<void, RocksDBError.RocksDBError | Unreadable>
+/** How changes are committed. */
+export type How = Pick<Submission, "durability" | "moves">
+
+type Commit = (changes: WriteBatch, how: How) => Effect.Effect<void, RocksDBError.RocksDBError | Unreadable>
 
 /** Makes a committer in the current scope. `commit` is never called again before it has answered. */
 export const make: (path: string, commit: Commit) => Effect.Effect<Committer, never, Scope.Scope> = Effect.fnUntraced(
@@ -96,7 +104,9 @@ const fill = (requests: ReadonlyArray<Request>): Effect.Effect<ReadonlyArray<Req
       )
 
 const commitGroup = (requests: ReadonlyArray<Request>, commit: Commit): Effect.Effect<void> =>
-  Effect.suspend(() => commit(Changes.merge(requests.map(({ submission }) => submission.changes)))).pipe(
+  Effect.suspend(() =>
+    commit(WriteBatch.merge(requests.map(({ submission }) => submission.changes)), howOf(requests))
+  ).pipe(
     Effect.catchTag("Unreadable", ({ error }) =>
       requests.length <= 1 ? Effect.fail(error) : commitHalves(requests, commit)
     ),
@@ -112,14 +122,22 @@ const commitHalves = (requests: ReadonlyArray<Request>, commit: Commit): Effect.
   return Effect.andThen(commitGroup(requests.slice(0, half), commit), commitGroup(requests.slice(half), commit))
 }
 
-/** Cuts the requests, in their order, where a commit would become too large. */
+/** One that is to be on disk takes those along that need not be. */
+const howOf = (requests: ReadonlyArray<Request>): How => {
+  const [first] = requests
+  const isSame = requests.every(({ submission }) => submission.durability === first?.submission.durability)
+  return { durability: isSame ? first?.submission.durability : "sync", moves: first?.submission.moves }
+}
+
+/** Cuts the requests, in their order, where a commit would become too large, and around moves. */
 const groups = (requests: ReadonlyArray<Request>): ReadonlyArray<ReadonlyArray<Request>> => {
   const all: Array<Array<Request>> = []
   let size = Infinity
   for (const request of requests) {
     size += request.submission.size
     const last = all.at(-1)
-    if (last !== undefined && size <= maxShared) {
+    const isAlone = request.submission.moves !== undefined || last?.[0]?.submission.moves !== undefined
+    if (last !== undefined && size <= maxShared && !isAlone) {
       last.push(request)
     } else {
       all.push([request])

@@ -23,6 +23,12 @@ export const everything: RocksDB.Range = { gte: Uint8Array.of(0x00), lt: Uint8Ar
 /** All keys that belong to the index, whether this version has a use for them or not. */
 export const reserved: RocksDB.Range = { lt: Uint8Array.of(0x0a) }
 
+/** The first byte of the lowest key that others may keep a record at. */
+export const firstOfRecords = 0x0a
+
+/** It alone, which no record of others comes before. */
+export const firstRecord: Uint8Array = Uint8Array.of(firstOfRecords)
+
 /** The keys that begin like that of the metadata record, and are none. */
 export const besideMetadata: RocksDB.Range = { gt: metadata, lt: Uint8Array.of(0x01) }
 

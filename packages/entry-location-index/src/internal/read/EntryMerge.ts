@@ -1,24 +1,17 @@
 /**
  * The entries of a ledger: what the memtables held, laid over the pages below.
+ * A collector makes of a page what is answered.
  */
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
-import type { Location } from "@effect-bookie/entry-log/Location"
 import type { RocksDB } from "@effect-bookie/rocksdb"
 import * as LocationPage from "../pages/LocationPage.ts"
 import * as Keys from "../pages/keys.ts"
 import type { LedgerSnapshot } from "../memtable/LedgerSnapshot.ts"
-import { entryIn, type NumberedPage, pageOf, slotOf } from "../pages/pages.ts"
+import type { NumberedPage } from "../pages/pages.ts"
 import type { PagesInMemory } from "../pages/PagesInMemory.ts"
-import * as Words from "../words.ts"
+import type * as Words from "../words.ts"
 import { chunkSize, type Merge } from "./Merge.ts"
-
-/** An entry and its location. */
-export interface EntryLocation {
-  readonly ledgerId: LedgerId
-  readonly entryId: EntryId
-  readonly location: Location
-}
 
 /** Which entries: those of a ledger from one to another, both included. */
 export interface Selection {
@@ -27,7 +20,18 @@ export interface Selection {
   readonly to: EntryId
 }
 
-export class EntryMerge implements Merge<EntryLocation> {
+/** Gathers the entries of pages, and answers them as items. */
+export interface Collector<A> {
+  /** How many entries have been gathered. */
+  readonly size: number
+  /** Gathers those of a page that are selected. */
+  readonly add: (selection: Selection, page: NumberedPage) => void
+  /** What has been gathered, which is then no longer; no items if there are no entries. */
+  readonly take: () => ReadonlyArray<A>
+}
+
+export class EntryMerge<A> implements Merge<A> {
+  readonly #collector: Collector<A>
   readonly #selection: Selection
   readonly #above: ReadonlyArray<LedgerSnapshot>
   readonly #known: PagesInMemory | undefined
@@ -35,7 +39,7 @@ export class EntryMerge implements Merge<EntryLocation> {
   #nextRecord = 0
   #isFed: boolean
   /** What the next answer is, if that is known already. */
-  #ahead: ReadonlyArray<EntryLocation> | string | undefined
+  #ahead: ReadonlyArray<A> | string | undefined
   /** The next page below, if it has been looked at. */
   #below: NumberedPage | undefined
   /** Buffers, made when they are needed. */
@@ -46,7 +50,13 @@ export class EntryMerge implements Merge<EntryLocation> {
    * Begins with what the memtables, the oldest first, held. `known` are the pages below, if it is known which, and then
    * nothing is fed; `undefined` if records are.
    */
-  constructor(selection: Selection, above: ReadonlyArray<LedgerSnapshot>, known: PagesInMemory | "none" | undefined) {
+  constructor(
+    collector: Collector<A>,
+    selection: Selection,
+    above: ReadonlyArray<LedgerSnapshot>,
+    known: PagesInMemory | "none" | undefined
+  ) {
+    this.#collector = collector
     this.#selection = selection
     this.#above = above
     this.#known = known === "none" ? undefined : known
@@ -77,28 +87,28 @@ export class EntryMerge implements Merge<EntryLocation> {
   }
 
   /** From now on the pages in memory may change: reads what fits into the next answer, and copies only what does not. */
-  settle(): void {
+  detach(): void {
     this.#ahead = this.take()
     // There is a page for each number, so none waits for its turn while those above have theirs.
     this.#known?.keep()
   }
 
-  take(): ReadonlyArray<EntryLocation> | string {
+  take(): ReadonlyArray<A> | string {
     const ahead = this.#ahead
     this.#ahead = undefined
     return ahead ?? this.#collectAll()
   }
 
-  #collectAll(): ReadonlyArray<EntryLocation> | string {
-    const found: Array<EntryLocation> = []
-    while (found.length < chunkSize) {
+  #collectAll(): ReadonlyArray<A> | string {
+    const collector = this.#collector
+    while (collector.size < chunkSize) {
       const page = this.#nextPage()
-      // What was found before a rotten page is answered first.
-      if (typeof page === "string") return found.length > 0 ? found : page
+      // What was found before a damaged page is answered first.
+      if (typeof page === "string") return collector.size > 0 ? collector.take() : page
       if (page === undefined) break
-      this.#collect(found, page)
+      collector.add(this.#selection, page)
     }
-    return found
+    return collector.take()
   }
 
   /** The next page of all sides as one, until the one after; `undefined` if records are missing or the end has come. */
@@ -135,25 +145,9 @@ export class EntryMerge implements Merge<EntryLocation> {
     const page = (this.#decoded ??= LocationPage.make(LocationPage.slotCount))
     LocationPage.clear(page)
     const problem = LocationPage.decodeInto(page, record.value)
-    if (problem !== undefined) return `page ${number} of ledger ${ledgerId} is rotten: ${problem}`
+    if (problem !== undefined) return `page ${number} of ledger ${ledgerId} is damaged: ${problem}`
     this.#nextRecord += 1
     this.#below = [number, page]
     return this.#below
-  }
-
-  #collect(found: Array<EntryLocation>, [number, { length, words }]: NumberedPage): void {
-    const { from, ledgerId, to } = this.#selection
-    // Not by `entryIn` where it is not needed: this is the loop that a scan spends its time in.
-    const firstEntry = typeof number === "number" ? number * LocationPage.slotCount : undefined
-    const first = number === pageOf(from) ? slotOf(from) : 0
-    const end = number === pageOf(to) ? Math.min(slotOf(to) + 1, length) : length
-    for (let slot = first; slot < end; slot++) {
-      const high = words[2 * slot + 1] ?? -1
-      if (high < 0) continue
-      const entryId = firstEntry === undefined ? entryIn(number, slot) : BigInt(firstEntry + slot)
-      const location = Words.join(high, words[2 * slot] ?? 0)
-      // They were an entry id and a location when they were added.
-      found.push({ ledgerId, entryId: entryId as EntryId, location: location as Location })
-    }
   }
 }

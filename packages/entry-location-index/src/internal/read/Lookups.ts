@@ -113,23 +113,12 @@ export class Lookups {
       return locations
     }
     if (missed.entries === 0) return Effect.sync(finish)
-    return Effect.forEach(missed.parts, (part) => this.#readInto(locations, part), {
-      concurrency: maxReads,
-      discard: true
-    }).pipe(
+    return readMissed(this.#store, "getLocations", search).pipe(
       Effect.map(finish),
       Effect.tapError(() =>
         Effect.sync(() => counts.lookups.failed.record(secondsSince(start) / locations.length, locations.length))
       )
     )
-  }
-
-  #readInto(locations: Array<Location.Location | undefined>, part: ReadonlyArray<MissedPage>): Answer<void> {
-    return Effect.map(this.#store.pages.readSlots("getLocations", part), (found) => {
-      for (const [at, { places }] of part.entries()) {
-        for (const [nth, place] of places.entries()) locations[place] = found[at]?.[nth]
-      }
-    })
   }
 
   #readLastEntry(ledgerId: LedgerId.LedgerId): Answer<EntryId.EntryId | undefined> {
@@ -140,6 +129,39 @@ export class Lookups {
     return timed(this.#store.counts.lastEntries, read)
   }
 }
+
+/** The locations of entries whose ids have been checked. */
+export const locate = (
+  store: Store,
+  operation: string,
+  ids: ReadonlyArray<Id>
+): Answer<ReadonlyArray<Location.Location | undefined>> =>
+  Effect.suspend(() => {
+    const search = new Search(ids, store)
+    return inTurns(() => search.step()).pipe(
+      Effect.andThen(Effect.suspend(() => readMissed(store, operation, search))),
+      Effect.map(() => search.locations)
+    )
+  })
+
+/** Reads what a search has not found in memory. */
+const readMissed = (store: Store, operation: string, { locations, missed }: Search): Answer<void> =>
+  Effect.forEach(missed.parts, (part) => readInto(store, operation, locations, part), {
+    concurrency: maxReads,
+    discard: true
+  })
+
+const readInto = (
+  store: Store,
+  operation: string,
+  locations: Array<Location.Location | undefined>,
+  part: ReadonlyArray<MissedPage>
+): Answer<void> =>
+  Effect.map(store.pages.readSlots(operation, part), (found) => {
+    for (const [at, { places }] of part.entries()) {
+      for (const [nth, place] of places.entries()) locations[place] = found[at]?.[nth]
+    }
+  })
 
 /** Of so many lookups that memory answers one is timed. */
 const sampled = 64

@@ -16,46 +16,67 @@ import { unread } from "../pages/PageCache.ts"
 import { pageOf } from "../pages/pages.ts"
 import type { Store } from "../Store.ts"
 import { Turn } from "../turns.ts"
-import { type EntryLocation, EntryMerge, type Selection } from "./EntryMerge.ts"
+import { Columns, Entries, type EntryColumns, type EntryLocation } from "./collectors.ts"
+import { type Collector, EntryMerge, type Selection } from "./EntryMerge.ts"
 import { LedgerMerge } from "./LedgerMerge.ts"
 import type { Merge } from "./Merge.ts"
 
-type Answer<A> = Stream.Stream<A, RocksDBError.RocksDBError>
+type Answers<A> = Stream.Stream<A, RocksDBError.RocksDBError>
 
 /** The entries of a ledger, from now on. */
-export const entries = (gate: Gate, store: Store, selection: Selection): Answer<EntryLocation> => {
+export const entries = (gate: Gate, store: Store, selection: Selection): Answers<EntryLocation> =>
+  entriesBy(gate, store, selection, "entries", () => new Entries())
+
+/** The same in columns. */
+export const entryColumns = (gate: Gate, store: Store, selection: Selection): Answers<EntryColumns> =>
+  entriesBy(gate, store, selection, "entryColumns", () => new Columns())
+
+const entriesBy = <A>(
+  gate: Gate,
+  store: Store,
+  selection: Selection,
+  operation: string,
+  collector: () => Collector<A>
+): Answers<A> => {
   const { from, ledgerId } = selection
+  const begin = () => entriesOf(gate, store, selection, operation, collector())
   // The last entry says which pages there are; that is worth a read where they may all be in memory.
   return store.findRecord(ledgerId) === unread && store.find(ledgerId, from) !== unread
-    ? Stream.unwrap(Effect.map(store.pages.readRecord("entries", ledgerId), () => entriesOf(gate, store, selection)))
-    : entriesOf(gate, store, selection)
+    ? Stream.unwrap(Effect.map(store.pages.readRecord(operation, ledgerId), begin))
+    : begin()
 }
 
-const entriesOf = (gate: Gate, store: Store, selection: Selection): Answer<EntryLocation> => {
+const entriesOf = <A>(
+  gate: Gate,
+  store: Store,
+  selection: Selection,
+  operation: string,
+  collector: Collector<A>
+): Answers<A> => {
   const { from, ledgerId, to } = selection
   const first = pageOf(from)
   const last = pageOf(to)
   const known = store.pagesInMemory(ledgerId, first, last)
   if (known !== undefined) {
-    const merge = new EntryMerge(selection, known.above, known.below)
-    merge.settle()
-    return inMemory(gate, store, merge)
+    const merge = new EntryMerge(collector, selection, known.above, known.below)
+    merge.detach()
+    return inMemory(gate, store, operation, merge)
   }
   const begin = () => {
     const above = store.snapshots(ledgerId, first, last)
-    return new EntryMerge(selection, above, store.isCovered(ledgerId, first) ? "none" : undefined)
+    return new EntryMerge(collector, selection, above, store.isCovered(ledgerId, first) ? "none" : undefined)
   }
-  if (store.isCovered(ledgerId, first)) return inMemory(gate, store, begin())
+  if (store.isCovered(ledgerId, first)) return inMemory(gate, store, operation, begin())
   const records = store.database.stream({ gte: Keys.page(ledgerId, first), lte: Keys.page(ledgerId, last) })
-  return merged(gate, store, "entries", begin, records)
+  return merged(gate, store, operation, begin, records)
 }
 
 /** A scan that the database need not be read for. */
-const inMemory = (gate: Gate, store: Store, merge: EntryMerge): Answer<EntryLocation> =>
-  Stream.fromPull(Effect.sync(() => pull(gate, store, "entries", merge, Effect.succeed([]))))
+const inMemory = <A>(gate: Gate, store: Store, operation: string, merge: EntryMerge<A>): Answers<A> =>
+  Stream.fromPull(Effect.sync(() => pull(gate, store, operation, merge, Effect.succeed([]))))
 
 /** The ledgers that have entries. */
-export const ledgers = (gate: Gate, store: Store): Answer<LedgerId> =>
+export const ledgers = (gate: Gate, store: Store): Answers<LedgerId> =>
   merged(
     gate,
     store,
@@ -73,8 +94,8 @@ const merged = <A>(
   store: Store,
   operation: string,
   begin: () => Merge<A>,
-  records: Answer<RocksDB.Entry>
-): Answer<A> =>
+  records: Answers<RocksDB.Entry>
+): Answers<A> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const more = orNone(yield* Stream.toPull(records))
