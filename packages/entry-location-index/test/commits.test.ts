@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Latch, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { NativeEngine, type RocksDBError } from "@effect-bookie/rocksdb"
-import { Probe } from "../../rocksdb/test/support/Probe.ts"
+import { Probe } from "@effect-bookie/testing/Probe"
 import { EntryId, EntryLocationIndex, LedgerId, Location, LocationPage } from "../src/index.ts"
 import * as Keys from "../src/internal/keys.ts"
 import {

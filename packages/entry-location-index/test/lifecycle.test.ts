@@ -7,7 +7,7 @@ import { Cause, Effect, Exit, Fiber, Latch, Layer, ManagedRuntime, Metric, Scope
 import { TestClock } from "effect/testing"
 import { Lifecycle } from "@effect-bookie/lifecycle"
 import { Engine, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import { Probe } from "../../rocksdb/test/support/Probe.ts"
+import { Probe } from "@effect-bookie/testing/Probe"
 import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId, Location } from "../src/index.ts"
 import {
   entry,

@@ -15,18 +15,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type Binding from "rocksdb"
 import { existsSync } from "node:fs"
-import * as Engine from "./Engine.ts"
-import * as Arguments from "./internal/arguments.ts"
+import * as Engine from "@effect-bookie/rocksdb/Engine"
+import * as Support from "@effect-bookie/rocksdb/EngineSupport"
+import * as RocksDBError from "@effect-bookie/rocksdb/RocksDBError"
 import * as levelBinding from "./internal/levelBinding.ts"
 import { LevelFlush } from "./internal/LevelFlush.ts"
 import * as LevelPath from "./internal/levelPath.ts"
 import { LevelRecovery } from "./internal/LevelRecovery.ts"
 import { LevelWriter, toBuffer } from "./internal/LevelWriter.ts"
-import * as LogRecords from "./internal/logRecords.ts"
-import * as Thrown from "./internal/thrown.ts"
-import { unavailable } from "./internal/unavailable.ts"
-import { WalSync } from "./internal/WalSync.ts"
-import * as RocksDBError from "./RocksDBError.ts"
 
 /** The name that a directory of this engine carries. */
 export const name = "rocksdb"
@@ -37,14 +33,16 @@ export const layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = Laye
   Effect.tryPromise({
     try: () => levelBinding.load(),
     catch: (cause) =>
-      unavailable(
+      Support.unavailable(
         name,
-        Thrown.messageOf(cause),
+        Support.Thrown.messageOf(cause),
         `Install it and compile it for this Node with "npm rebuild rocksdb", or leave LevelEngine out to use the ` +
           `default engine.`,
         cause
       )
-  }).pipe(Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) })))
+  }).pipe(
+    Effect.map((binding) => Engine.Engine.of(Support.withFullDisk({ name, open: (options) => open(binding, options) })))
+  )
 )
 
 /** The bits a key of the bloom filter that the binding always builds. */
@@ -75,7 +73,7 @@ const open = (
 
 const openBinding = async (binding: typeof Binding, options: Engine.OpenOptions): Promise<Engine.Database> => {
   // A log file that it cannot read this RocksDB passes over, and then removes: the binding turns paranoid_checks off.
-  if (existsSync(options.path)) await LogRecords.readThrough(options.path)
+  if (existsSync(options.path)) await Support.LogRecords.readThrough(options.path)
   const level = new binding(LevelPath.of(options.path))
   const open = (callback: (error: Error | null | undefined, value: void) => void) =>
     level.open(
@@ -93,7 +91,7 @@ const openBinding = async (binding: typeof Binding, options: Engine.OpenOptions)
     throw cause
   })
   const version = async () => level.getProperty("rocksdb.current-super-version-number") || undefined
-  const wal = new WalSync(options.path, version)
+  const wal = new Support.WalSync(options.path, version)
   try {
     if (!options.readOnly) await wal.open()
   } catch (cause) {
@@ -110,12 +108,12 @@ const maxInt32 = 0x7fff_ffff
 class LevelDatabase implements Engine.Database {
   readonly #level: Binding
   readonly #path: string
-  readonly #wal: WalSync
+  readonly #wal: Support.WalSync
   readonly #writer: LevelWriter
   readonly #recovery: LevelRecovery
   readonly #flush: LevelFlush
 
-  constructor(level: Binding, wal: WalSync, { path, writeBufferSize }: Engine.OpenOptions) {
+  constructor(level: Binding, wal: Support.WalSync, { path, writeBufferSize }: Engine.OpenOptions) {
     this.#level = level
     this.#path = path
     this.#wal = wal
@@ -130,12 +128,12 @@ class LevelDatabase implements Engine.Database {
   }
 
   getMany = (keys: ReadonlyArray<Uint8Array>): Promise<ReadonlyArray<Uint8Array | undefined>> => {
-    Arguments.checkKeys(keys, this.#path)
+    Support.checkKeys(keys, this.#path)
     return answer((callback) => this.#level.getMany(keys.map(toBuffer), callback))
   }
 
   write = (operations: ReadonlyArray<Engine.Operation>, sync: boolean): Promise<void> => {
-    Arguments.checkOperations(operations, this.#path)
+    Support.checkOperations(operations, this.#path)
     return this.#writer.write(operations, sync)
   }
 
@@ -149,7 +147,7 @@ class LevelDatabase implements Engine.Database {
   compact = async ({ lower, upper }: Engine.Interval): Promise<void> => {
     const start = toBuffer(lower?.key ?? empty)
     // The binding wants both ends. Those of the live keys would leave out what was removed before and after them.
-    const end = toBuffer(upper?.key ?? new Uint8Array(Arguments.maxKeyLength).fill(0xff))
+    const end = toBuffer(upper?.key ?? new Uint8Array(Support.maxKeyLength).fill(0xff))
     await this.#flush.compact(() => answer((callback) => this.#level.compactRange(start, end, callback)))
   }
 

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Fs from "node:fs"
-import { LevelEngine, RocksDB } from "@effect-bookie/rocksdb"
-import * as Conformance from "./conformance.ts"
-import { find, temporaryDirectory } from "./support/directory.ts"
-import { reasonOf } from "./support/failure.ts"
+import { RocksDB } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
+import * as Conformance from "@effect-bookie/testing/engines/conformance"
+import { find, temporaryDirectory } from "@effect-bookie/testing/directory"
+import { reasonOf } from "@effect-bookie/testing/failure"
 
 Conformance.suite("LevelEngine", LevelEngine.layer)
 

@@ -1,10 +1,11 @@
 /** What `LevelEngine` does on the Node that runs the other tests; its own tests are in LevelEngine.level.ts. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Engine, LevelEngine, RocksDB } from "@effect-bookie/rocksdb"
+import { Engine, RocksDB } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import { spawnSync } from "node:child_process"
 import { createRequire } from "node:module"
-import { reasonOf } from "./support/failure.ts"
+import { reasonOf } from "@effect-bookie/testing/failure"
 
 const loads =
   spawnSync(process.execPath, ["-e", "require(process.argv[1])", createRequire(import.meta.url).resolve("rocksdb")], {

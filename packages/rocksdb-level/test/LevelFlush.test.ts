@@ -3,8 +3,8 @@ import { Effect } from "effect"
 import * as Path from "node:path"
 import { NativeEngine, RocksDB, type Engine } from "@effect-bookie/rocksdb"
 import { LevelFlush } from "../src/internal/LevelFlush.ts"
-import { Disk } from "./support/Disk.ts"
-import { temporaryDirectory } from "./support/directory.ts"
+import { Disk } from "@effect-bookie/testing/Disk"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
 
 const writeBufferSize = 64 * 1024
 

@@ -1,4 +1,4 @@
-import { LevelEngine } from "@effect-bookie/rocksdb"
-import * as Arguments from "./arguments.ts"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
+import * as Arguments from "@effect-bookie/testing/engines/arguments"
 
 Arguments.suite("LevelEngine", LevelEngine.layer)

@@ -4,8 +4,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { LevelEngine, RocksDB } from "@effect-bookie/rocksdb"
-import { reasonOf } from "./support/failure.ts"
+import { RocksDB } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
+import { reasonOf } from "@effect-bookie/testing/failure"
 
 const open = Effect.suspend(() =>
   Effect.scoped(Layer.build(Layer.provide(RocksDB.layerTempWithoutEngine(), Layer.fresh(LevelEngine.layer))))

@@ -1,4 +1,4 @@
-import { LevelEngine } from "@effect-bookie/rocksdb"
-import * as Descriptors from "./descriptors.ts"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
+import * as Descriptors from "@effect-bookie/testing/engines/descriptors"
 
 Descriptors.suite(LevelEngine.name)

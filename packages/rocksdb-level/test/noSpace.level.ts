@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { LevelEngine } from "@effect-bookie/rocksdb"
-import * as NoSpace from "./noSpace.ts"
-import { canMount } from "./support/smallDisk.ts"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
+import * as NoSpace from "@effect-bookie/testing/engines/noSpace"
+import { canMount } from "@effect-bookie/testing/smallDisk"
 
 NoSpace.suite(LevelEngine.name)
 

@@ -8,8 +8,8 @@ import * as Path from "node:path"
 import { Lifecycle } from "@effect-bookie/lifecycle"
 import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 import { compositions } from "./compositions.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { assertShutdownOrder, Recorder } from "./support/Recorder.ts"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { assertShutdownOrder, Recorder } from "./Recorder.ts"
 
 const keys = PropertyGauge.layer("rocksdb.estimate-num-keys")
 const keysName = "gauge:rocksdb_estimate_num_keys"

@@ -2,11 +2,13 @@
  * Watches a real engine: writes down when each native call begins and ends, and
  * the acquisitions and releases between them, in one log. It can hold the
  * answer of a call back, and can turn it into a failure once the call is done.
+ * What is watched gets over a full disk as a real engine does.
  */
 import { Effect, Latch, Layer } from "effect"
 import type { Scope } from "effect"
 import { Lifecycle } from "@effect-bookie/lifecycle"
 import { Engine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { withFullDisk } from "@effect-bookie/rocksdb/EngineSupport"
 
 /** The native calls, by name. */
 export type Call = "getMany" | "write" | "next" | "end" | "property" | "compact" | "syncWal" | "close"
@@ -95,7 +97,7 @@ export class Probe {
   }
 
   #engine(engine: Engine.Engine["Service"]): Engine.Engine["Service"] {
-    return Engine.Engine.of({
+    return withFullDisk({
       name: engine.name,
       open: (options) => Effect.map(engine.open(options), (database) => this.#database(database))
     })

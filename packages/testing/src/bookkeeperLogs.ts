@@ -1,6 +1,6 @@
 /**
  * The log directories that Apache BookKeeper itself wrote, and what it says is
- * in them: see fixtures/bookkeeper/README.md. Other packages' tests use them too.
+ * in them: see bookkeeperLogs/README.md.
  */
 import { Effect, type Scope } from "effect"
 import * as Crypto from "node:crypto"
@@ -8,7 +8,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Zlib from "node:zlib"
-import { EntryId, type EntryLog, LedgerId, Location } from "../src/index.ts"
+import { EntryId, type EntryLog, LedgerId, Location } from "@effect-bookie/entry-log"
 
 /** The names of the directories. */
 export const names = [
@@ -35,7 +35,7 @@ export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Eff
 export const unpack = (name: Name): Effect.Effect<string, never, Scope.Scope> =>
   Effect.tap(temporaryDirectory, (directory) =>
     Effect.sync(() => {
-      const packed = Path.join(import.meta.dirname, "fixtures", "bookkeeper", name)
+      const packed = Path.join(import.meta.dirname, "bookkeeperLogs", name)
       for (const file of Fs.readdirSync(packed)) {
         const bytes = Zlib.gunzipSync(Fs.readFileSync(Path.join(packed, file)))
         Fs.writeFileSync(Path.join(directory, file.replace(/\.gz$/, "")), bytes)

@@ -11,8 +11,8 @@
  */
 import { randomBytes } from "node:crypto"
 import { setTimeout } from "node:timers/promises"
-import type * as Engine from "../Engine.ts"
-import * as Reopening from "./reopening.ts"
+import type * as Engine from "@effect-bookie/rocksdb/Engine"
+import * as Support from "@effect-bookie/rocksdb/EngineSupport"
 
 /** The flushes of one database. */
 export class LevelFlush {
@@ -36,7 +36,7 @@ export class LevelFlush {
 
   /** Starts a compaction, and sees that it ends; rejects with what would keep its flush from succeeding. */
   async compact(start: () => Promise<void>): Promise<void> {
-    const obstacle = await Reopening.obstacle(this.#path, 0)
+    const obstacle = await Support.obstacle(this.#path, 0)
     if (obstacle !== undefined) throw obstacle
     const ended = new AbortController()
     const watching = this.#watch(ended.signal)
@@ -55,8 +55,7 @@ export class LevelFlush {
       stuck = this.#isStuck ? stuck + 1 : 0
       if (stuck < looks || ended.aborted) continue
       // Not while the next flush would fail as well: RocksDB would hold back every write then.
-      if ((await Reopening.obstacle(this.#path, this.#writeBufferSize)) === undefined)
-        await this.#fill().catch(() => {})
+      if ((await Support.obstacle(this.#path, this.#writeBufferSize)) === undefined) await this.#fill().catch(() => {})
     }
   }
 

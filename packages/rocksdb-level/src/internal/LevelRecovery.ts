@@ -8,9 +8,7 @@
  * write is refused where there is none for what is in memory already; a recovery
  * is then only left to begin where something else fills the disk meanwhile.
  */
-import * as Room from "./room.ts"
-import * as SystemError from "./systemError.ts"
-import * as Thrown from "./thrown.ts"
+import { Room, SystemError, Thrown } from "@effect-bookie/rocksdb/EngineSupport"
 
 /** The recoveries of one database. */
 export class LevelRecovery {

@@ -12,8 +12,8 @@
  * in native code while a write fails.
  */
 import type Binding from "rocksdb"
-import type * as Engine from "../Engine.ts"
-import * as Room from "./room.ts"
+import type * as Engine from "@effect-bookie/rocksdb/Engine"
+import { Room } from "@effect-bookie/rocksdb/EngineSupport"
 
 /** The database that is written to. */
 interface Target {

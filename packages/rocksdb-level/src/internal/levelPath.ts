@@ -5,9 +5,9 @@
  * open a LOCK file, for want of descriptors for example, it leaves the path on
  * the list, and refuses it for as long as the process lives. It goes by the path
  * alone, so the same directory is opened by another name then. (Who owns the
- * directory is not decided by that: see `ownerLock.ts`.)
+ * directory is not decided by that: see `DirectoryLock` of `@effect-bookie/rocksdb`.)
  */
-import * as Thrown from "./thrown.ts"
+import { Thrown } from "@effect-bookie/rocksdb/EngineSupport"
 
 /** The path of a directory under which RocksDB has not failed yet. */
 export const of = (directory: string): string => directory + "/.".repeat(failures.get(directory) ?? 0)

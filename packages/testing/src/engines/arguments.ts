@@ -9,9 +9,9 @@ import type { Layer, Scope } from "effect"
 import { MessageChannel } from "node:worker_threads"
 import { runInNewContext } from "node:vm"
 import { type Engine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
-import { bytes, pair, put, text } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { reasonOf, tagOf } from "./support/failure.ts"
+import { bytes, pair, put, text } from "../bytes.ts"
+import { temporaryDirectory } from "../directory.ts"
+import { reasonOf, tagOf } from "../failure.ts"
 
 type Database = RocksDB.RocksDB["Service"]
 type It = Vitest.MethodsNonLive<Engine.Engine>

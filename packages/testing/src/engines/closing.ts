@@ -10,11 +10,11 @@ import * as Path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { Lifecycle } from "@effect-bookie/lifecycle"
 import { Engine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
-import { bytes, pair, put, text } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { reasonOf, tagOf } from "./support/failure.ts"
-import { Probe } from "./support/Probe.ts"
-import * as Program from "./support/program.ts"
+import { bytes, pair, put, text } from "../bytes.ts"
+import { temporaryDirectory } from "../directory.ts"
+import { reasonOf, tagOf } from "../failure.ts"
+import { Probe } from "../Probe.ts"
+import * as Program from "./program.ts"
 
 type It = Vitest.MethodsNonLive<Engine.Engine>
 

@@ -11,10 +11,10 @@ import * as Path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { Engine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Model from "./model.ts"
-import { bytes, pair, put, removeRange, text } from "./support/bytes.ts"
-import { asOrdinaryUser, contents, find, flip, temporaryDirectory } from "./support/directory.ts"
-import { reasonOf, tagOf } from "./support/failure.ts"
-import * as Program from "./support/program.ts"
+import { bytes, pair, put, removeRange, text } from "../bytes.ts"
+import { asOrdinaryUser, contents, find, flip, temporaryDirectory } from "../directory.ts"
+import { reasonOf, tagOf } from "../failure.ts"
+import * as Program from "./program.ts"
 
 type Database = RocksDB.RocksDB["Service"]
 type It = Vitest.MethodsNonLive<Engine.Engine>

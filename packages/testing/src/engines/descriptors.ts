@@ -6,8 +6,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { temporaryDirectory } from "./support/directory.ts"
-import * as Program from "./support/program.ts"
+import { temporaryDirectory } from "../directory.ts"
+import * as Program from "./program.ts"
 
 const seenBy = Effect.fnUntraced(function* (program: string, engine: string) {
   const path = Path.join(yield* temporaryDirectory, "database")

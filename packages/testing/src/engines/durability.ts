@@ -4,9 +4,9 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, type Layer, Stream } from "effect"
 import { Engine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
-import { pair } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import * as Program from "./support/program.ts"
+import { pair } from "../bytes.ts"
+import { temporaryDirectory } from "../directory.ts"
+import * as Program from "./program.ts"
 
 /** Declares the tests of an engine. */
 export const suite = (name: string, layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError>): void => {

@@ -4,9 +4,9 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { temporaryDirectory } from "./support/directory.ts"
-import * as Program from "./support/program.ts"
-import { canMount } from "./support/smallDisk.ts"
+import { temporaryDirectory } from "../directory.ts"
+import * as Program from "./program.ts"
+import { canMount } from "../smallDisk.ts"
 
 /** What a program sees of a database with an engine, on a file system of its own, of a size such as "24m". */
 export const seenOnSmallDisk = Effect.fnUntraced(function* (

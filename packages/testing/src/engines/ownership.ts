@@ -8,12 +8,13 @@ import { TestClock } from "effect/testing"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { DirectoryLock, Engine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
-import { bytes, text } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { reasonOf, tagOf } from "./support/failure.ts"
-import { Probe } from "./support/Probe.ts"
-import * as Program from "./support/program.ts"
-import { canMount } from "./support/smallDisk.ts"
+import { withFullDisk } from "@effect-bookie/rocksdb/EngineSupport"
+import { bytes, text } from "../bytes.ts"
+import { temporaryDirectory } from "../directory.ts"
+import { reasonOf, tagOf } from "../failure.ts"
+import { Probe } from "../Probe.ts"
+import * as Program from "./program.ts"
+import { canMount } from "../smallDisk.ts"
 
 type Owner = RocksDB.RocksDB["Service"]
 
@@ -82,7 +83,7 @@ export const suite = (name: string, layer: Layer.Layer<Engine.Engine, RocksDBErr
         const engine = yield* Engine.Engine
         const seen: Array<string> = []
         let isFull = false
-        const watched = Engine.Engine.of({
+        const watched = withFullDisk({
           name: engine.name,
           open: (options) =>
             Effect.map(engine.open(options), (database) => ({

@@ -1,5 +1,5 @@
 /**
- * Runs a program of ../programs in a real process, under the Node of the test.
+ * Runs a program of `programs` in a real process, under the Node of the test.
  */
 import { Effect } from "effect"
 import type { Scope } from "effect"
@@ -25,6 +25,9 @@ export interface Running {
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly ended: Effect.Effect<Ended>
 }
+
+/** The file of a program. */
+export const fileOf = (name: string): string => Path.join(cwd, `${name}.ts`)
 
 /** Starts a program; one that still runs when the scope closes is killed. */
 export const start = (name: string, ...args: ReadonlyArray<string>): Effect.Effect<Running, never, Scope.Scope> =>
@@ -135,11 +138,11 @@ class Process implements Running {
   }
 }
 
-const cwd = Path.resolve(import.meta.dirname, "../..")
+const cwd = Path.join(import.meta.dirname, "programs")
 
 /** A Node that cannot strip types itself gets the program from vite, which vitest brings along. */
 const command = (name: string): ReadonlyArray<string> => {
-  const program = Path.join(cwd, "test/programs", `${name}.ts`)
+  const program = fileOf(name)
   if (process.features.typescript) return [program]
   const require = createRequire(createRequire(import.meta.url).resolve("vitest/package.json"))
   const vite = pathToFileURL(require.resolve("vite")).href

@@ -18,39 +18,17 @@
  * - After a failed sync of the write-ahead log the directory is not opened anew:
  *   only the user can decide to go on with what the log holds then.
  */
-import * as Effect from "effect/Effect"
 import { setTimeout } from "node:timers/promises"
-import type * as Engine from "../Engine.ts"
-import * as RocksDBError from "../RocksDBError.ts"
-import * as FailedSync from "./failedSync.ts"
+import type * as Engine from "../../Engine.ts"
+import * as RocksDBError from "../../RocksDBError.ts"
+import * as FailedSync from "../failedSync.ts"
 import { InFlight } from "./InFlight.ts"
-import type { Interruption } from "./Operations.ts"
 import * as Reopening from "./reopening.ts"
 import * as Room from "./room.ts"
 import { WriteStall } from "./WriteStall.ts"
 
-/** A database whose writes can be given up while they wait for their turn. */
-export interface Database extends Engine.Database {
-  readonly write: (
-    operations: ReadonlyArray<Engine.Operation>,
-    sync: boolean,
-    interruption?: Interruption | undefined
-  ) => Promise<void>
-}
-
-/** Opens a database with an engine. `check` rejects if the directory must not be opened anew. */
-export const open = (
-  engine: Engine.Service,
-  options: Engine.OpenOptions,
-  check: () => Promise<void>
-): Effect.Effect<Database, RocksDBError.RocksDBError> =>
-  Effect.contextWith((context) => {
-    const runPromise = Effect.runPromiseWith(context)
-    const reopen = (readOnly: boolean) => runPromise(engine.open({ ...options, readOnly }))
-    return Effect.map(engine.open(options), (native) => new RecoveringDatabase(options, native, check, reopen))
-  })
-
-class RecoveringDatabase implements Database {
+/** A database that an engine has opened, and can open anew. */
+export class RecoveringDatabase implements Engine.Database {
   readonly #path: string
   readonly #check: () => Promise<void>
   readonly #open: (readOnly: boolean) => Promise<Engine.Database>
@@ -70,14 +48,13 @@ class RecoveringDatabase implements Database {
   #reopening: Promise<void> | undefined
 
   constructor(
-    { path, writeBufferSize }: Engine.OpenOptions,
+    { checkDirectory, path, writeBufferSize }: Engine.OpenOptions,
     native: Engine.Database,
-    check: () => Promise<void>,
     open: (readOnly: boolean) => Promise<Engine.Database>
   ) {
     this.#path = path
     this.#native = native
-    this.#check = check
+    this.#check = checkDirectory
     this.#open = open
     this.#stall = new WriteStall(path, writeBufferSize, async (name) => Number(await this.property(name)))
   }
@@ -88,7 +65,7 @@ class RecoveringDatabase implements Database {
   write = async (
     operations: ReadonlyArray<Engine.Operation>,
     sync: boolean,
-    interruption?: Interruption
+    interruption?: Engine.Interruption
   ): Promise<void> => {
     const size = Room.sizeOf(operations)
     for (let attempts = 1; ; attempts++) {
@@ -123,7 +100,7 @@ class RecoveringDatabase implements Database {
     return cursor
   }
 
-  isRecovering = async (): Promise<boolean> => (await this.#native?.isRecovering()) ?? false
+  isRecovering = async (): Promise<boolean> => (await this.#native?.isRecovering?.()) ?? false
 
   close = async (): Promise<void> => {
     await this.#recovering?.catch(() => {})
@@ -148,7 +125,7 @@ class RecoveringDatabase implements Database {
     operations: ReadonlyArray<Engine.Operation>,
     sync: boolean,
     size: number,
-    interruption: Interruption | undefined
+    interruption: Engine.Interruption | undefined
   ): Promise<void> {
     const hasWaited = (await this.#stall.prevent(size)) === true
     if (hasWaited && interruption?.happened === true) throw new Error("interrupted before it was written")
@@ -220,7 +197,7 @@ class RecoveringDatabase implements Database {
 
   /** Waits until it can be closed. Rejects with its trouble if that is not over after all: then it stays. */
   async #untilReady(native: Engine.Database, trouble: unknown): Promise<void> {
-    while (await native.isRecovering()) {
+    while ((await native.isRecovering?.()) === true) {
       const obstacle = await Reopening.obstacle(this.#path, 0)
       if (obstacle !== undefined) throw Reopening.isUnknown(trouble) ? obstacle : trouble
       await setTimeout(recoveryPollInterval)
@@ -244,7 +221,7 @@ class RecoveringDatabase implements Database {
 const mostRecoveries = 4
 
 /** In milliseconds. */
-export const recoveryPollInterval = 50
+const recoveryPollInterval = 50
 
 /** A cursor that knows when its native iterator has been ended under it. */
 class RecoveringCursor implements Engine.Cursor {

@@ -8,13 +8,13 @@
 import * as Predicate from "effect/Predicate"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
-import * as RocksDBError from "../RocksDBError.ts"
-import * as FailedSync from "./failedSync.ts"
-import * as Files from "./files.ts"
+import * as RocksDBError from "../../RocksDBError.ts"
+import * as FailedSync from "../failedSync.ts"
+import * as Files from "../files.ts"
 import * as HeldBack from "./heldBack.ts"
 import * as Room from "./room.ts"
-import * as SystemError from "./systemError.ts"
-import * as Thrown from "./thrown.ts"
+import * as SystemError from "../systemError.ts"
+import * as Thrown from "../thrown.ts"
 
 /** Whether RocksDB may go on failing with what a call has failed with, until its directory is opened anew. */
 export const isNeeded = (cause: unknown, path: string): boolean => {

@@ -6,9 +6,9 @@
 import type { Stats } from "node:fs"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
-import type * as Engine from "../Engine.ts"
+import type * as Engine from "../../Engine.ts"
 import * as HeldBack from "./heldBack.ts"
-import * as Thrown from "./thrown.ts"
+import * as Thrown from "../thrown.ts"
 
 /** What there is on the file system of a directory, in bytes. One that does not tell how large it is has no end. */
 export const at = async (path: string): Promise<number> => {

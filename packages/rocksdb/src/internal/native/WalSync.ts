@@ -19,9 +19,9 @@
  *   file could not be opened for it, none has been tried, and the next one may.
  */
 import * as Fs from "node:fs"
-import * as FailedSync from "./failedSync.ts"
-import * as Files from "./files.ts"
-import * as Thrown from "./thrown.ts"
+import * as FailedSync from "../failedSync.ts"
+import * as Files from "../files.ts"
+import * as Thrown from "../thrown.ts"
 
 /** Syncs the write-ahead log of one database directory. */
 export class WalSync {

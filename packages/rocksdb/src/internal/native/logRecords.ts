@@ -11,8 +11,8 @@
  */
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
-import * as RocksDBError from "../RocksDBError.ts"
-import * as Thrown from "./thrown.ts"
+import * as RocksDBError from "../../RocksDBError.ts"
+import * as Thrown from "../thrown.ts"
 
 /** Rejects with `Corruption` if a log file of the directory has such a record. */
 export const check = async (directory: string): Promise<void> => {

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { RocksDB, type RocksDBError } from "../../src/index.ts"
+import { RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import { args, engine } from "./engine.ts"
 
 const [path = ""] = args

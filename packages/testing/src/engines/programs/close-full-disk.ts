@@ -13,7 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
-import { RocksDB } from "../../src/index.ts"
+import { RocksDB } from "@effect-bookie/rocksdb"
 import { args, engine } from "./engine.ts"
 
 const [path = "", filler = "", secondsUntilRoom = ""] = args

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
-import type { RocksDBError } from "../../src/index.ts"
+import type { RocksDBError } from "@effect-bookie/rocksdb"
 
 /** Lets this process have few descriptors, so that it soon has had them all. */
 export const limit = (): void => {

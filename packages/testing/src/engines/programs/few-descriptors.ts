@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
-import { RocksDB, type RocksDBError } from "../../src/index.ts"
+import { RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Descriptors from "./descriptors.ts"
 import { args, engine } from "./engine.ts"
 

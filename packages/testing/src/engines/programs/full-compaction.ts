@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
-import { Engine, NativeEngine, RocksDBError } from "../../src/index.ts"
+import { Engine, NativeEngine, RocksDBError } from "@effect-bookie/rocksdb"
 
 const [path = "", filler = ""] = process.argv.slice(2)
 
@@ -17,7 +17,8 @@ const options: Engine.OpenOptions = {
   writeBufferSize: 64 * 1024 * 1024,
   blockCacheSize: undefined,
   bloomBitsPerKey: undefined,
-  maxOpenFiles: undefined
+  maxOpenFiles: undefined,
+  checkDirectory: async () => {}
 }
 
 const tagOf = (compacting: Promise<void>): Promise<string> =>

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
-import { RocksDB } from "../../src/index.ts"
+import { RocksDB } from "@effect-bookie/rocksdb"
 import { args, engine } from "./engine.ts"
 
 const [path = "", filler = ""] = args

@@ -2,7 +2,7 @@
  * Locks a directory and prints `locked`, or the reason why it could not.
  */
 import * as Effect from "effect/Effect"
-import * as DirectoryLock from "../../src/DirectoryLock.ts"
+import * as DirectoryLock from "@effect-bookie/rocksdb/DirectoryLock"
 
 const [path = ""] = process.argv.slice(process.features.typescript ? 2 : 1)
 

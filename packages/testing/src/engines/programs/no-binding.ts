@@ -11,7 +11,8 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { existsSync } from "node:fs"
-import { LevelEngine, NativeEngine, PropertyGauge, RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
+import { NativeEngine, PropertyGauge, RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 
 const [path = "", when] = process.argv.slice(2)
 

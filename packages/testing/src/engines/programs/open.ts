@@ -3,7 +3,7 @@
  * a line for each: `opened`, or the reason why it could not be.
  */
 import * as Effect from "effect/Effect"
-import { RocksDB } from "../../src/index.ts"
+import { RocksDB } from "@effect-bookie/rocksdb"
 import { args, engine } from "./engine.ts"
 
 const open = (path: string) =>

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { spawnSync } from "node:child_process"
-import { RocksDB } from "../../src/index.ts"
+import { RocksDB } from "@effect-bookie/rocksdb"
 import { args, engine } from "./engine.ts"
 
 const [path = ""] = args

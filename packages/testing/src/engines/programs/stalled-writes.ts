@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
-import { RocksDB } from "../../src/index.ts"
+import { RocksDB } from "@effect-bookie/rocksdb"
 import { args, engine } from "./engine.ts"
 
 const [path = "", filler = ""] = args
