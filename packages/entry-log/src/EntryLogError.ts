@@ -6,7 +6,6 @@
  * What the operating system reports arrives here through {@link fromSystem} and
  * through nothing else.
  */
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Os from "node:os"
 import * as Thrown from "./internal/thrown.ts"
@@ -166,9 +165,18 @@ export const corruption = (message: string, where: Where): EntryLogError =>
     `${where.path}: ${message}. Restore the file from a copy, or go on without what is damaged, by a scan or a rebuild with salvage: true.`
   )
 
+/** Makes the `NotFound` error of a log that is not where a symbolic link of its name points to. */
+export const danglingLog = (target: string, where: Where): EntryLogError =>
+  make(
+    NotFound,
+    where,
+    `${where.path} is a symbolic link to ${target}, and there is nothing. Mount the disk that the log is on, or remove the ` +
+      `link if its entries are to be gone.`
+  )
+
 /** Makes the `NotFound` error of a log that is not there: of the location of a read, or of a scan that had listed it. */
 export const missingLog = (where: Where): EntryLogError =>
-  where.operation === "read"
+  where.operation === "read" || where.operation === "readBodies"
     ? notFound("there is no such log", where)
     : make(NotFound, where, `${where.path} has been removed since the logs were listed. Begin again without it.`)
 
@@ -230,6 +238,19 @@ export const failedSync = (cause: unknown, path: string): EntryLogError =>
     { operation: "sync", path },
     `${Thrown.messageOf(cause)}, at ${path}. Entries since the last sync may be lost, and nothing is appended any more. ` +
       `Open the directory again to go on with what is there.`,
+    cause
+  )
+
+/** Makes the `InvalidArgument` error of a log that is being written and was to be removed. */
+export const logInUse = (logId: number, where: Where): EntryLogError =>
+  invalidArgument(`log ${logId} is being written. Roll over to another one first.`, where)
+
+/** Makes the final error of frames that failed half-way and could not be taken back. */
+export const notTakenBack = (cause: unknown, path: string): EntryLogError =>
+  ioError(
+    { operation: "appendFrames", path },
+    `${Thrown.messageOf(cause)}, at ${path}. Frames that failed stand in the logs and could not be removed, so nothing is ` +
+      `appended any more. Open the directory again to go on with what is there.`,
     cause
   )
 
@@ -319,7 +340,7 @@ const otherwise: Trouble = {
 
 /** Also one that another realm, or another copy of this package, has made. */
 const isEntryLogError = (cause: unknown): cause is EntryLogError =>
-  Thrown.tagOf(cause) === "EntryLogError" && Predicate.hasProperty(cause, "reason")
+  Thrown.tagOf(cause) === "EntryLogError" && Thrown.tagOf(Thrown.property(cause, "reason")) !== undefined
 
 const codeOf = (cause: unknown): string | undefined => {
   const code = Thrown.codeOf(cause)
@@ -345,5 +366,5 @@ const fields = ({ operation, path }: Where, message: string, cause: unknown): Fi
   operation,
   path,
   message: `${operation}: ${message}`,
-  ...(cause === undefined ? {} : { cause })
+  ...(cause === undefined ? {} : { cause: Thrown.toCause(cause) })
 })

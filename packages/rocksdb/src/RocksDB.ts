@@ -10,6 +10,11 @@
  * Writes are on disk before they are acknowledged unless their durability is
  * "buffered". Keys are ordered by their bytes, unsigned.
  *
+ * A database that another program wrote is opened if it is of RocksDB's default
+ * kind, and then marked. What its options tell is refused is left as it was; what
+ * only RocksDB finds out, such as tables of a kind that it does not know, has been
+ * locked by then, so a file `OWNER.lock` and a new LOG stay in the directory.
+ *
  * Arguments count as they are when the effect runs: a list that is filled after
  * `write(list)` was called is checked and written as it is then, each time that
  * the effect runs. Lists, options and the bounds of ranges are copied there.

@@ -38,7 +38,9 @@ export class Descriptors {
         return await run(await log.descriptor)
       } catch (cause) {
         if (EntryLogError.hasCode(cause, "ENOENT")) {
-          throw EntryLogError.missingLog({ operation, path: logPath(this.#directory, logId) })
+          const where = { operation, path: logPath(this.#directory, logId) }
+          const target = await Files.targetOf(where.path)
+          throw target === undefined ? EntryLogError.missingLog(where) : EntryLogError.danglingLog(target, where)
         }
         if (!isFirst || (await this.#check(logId, log))) throw cause
       } finally {
@@ -50,6 +52,13 @@ export class Descriptors {
   /** Lets go of the logs that have been removed or replaced. */
   async refresh(): Promise<void> {
     await Promise.all(Array.from(this.#logs, ([logId, log]) => this.#check(logId, log)))
+    await Promise.all(this.#closing)
+  }
+
+  /** Lets go of a log that has been removed: who reads it now reads on, and nobody after. */
+  async forget(logId: number): Promise<void> {
+    const log = this.#logs.get(logId)
+    if (log !== undefined) this.#letGo(logId, log)
     await Promise.all(this.#closing)
   }
 

@@ -8,15 +8,17 @@
  * `entry-log` once all of it is open, and once all of it is closed.
  */
 import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
+import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
+import type { Preamble } from "../EntryLog.ts"
 import * as EntryLogError from "../EntryLogError.ts"
 import { Appender } from "./Appender.ts"
 import { Descriptors } from "./Descriptors.ts"
 import * as Directory from "./directory.ts"
 import * as Lock from "./lock.ts"
 import { Logs } from "./Logs.ts"
+import { LogSequence } from "./LogSequence.ts"
 import { Operations } from "./Operations.ts"
 import type { Settings } from "./options.ts"
 import { Counts, type Statistics } from "./Statistics.ts"
@@ -28,21 +30,24 @@ export interface OpenDirectory {
   readonly logs: Logs
   readonly statistics: Statistics
   /** `undefined` if it was opened read-only. */
-  readonly appender: Appender | undefined
+  readonly writing: Writing | undefined
+}
+
+/** What writes to a directory. */
+export interface Writing {
+  readonly sequence: LogSequence
+  readonly appender: Appender
+  /** Makes another appender, to logs of its own. It is closed with the others. */
+  readonly makeAppender: (preamble: Preamble | undefined) => Appender
 }
 
 /**
  * Opens a directory in the current scope: as a whole, so that a failure half-way leaves nothing open, and in a scope of
  * its own below it, so that the steps follow one another even where the finalizers around them run at once.
  */
-export const acquire: (settings: Settings) => Effect.Effect<OpenDirectory, EntryLogError.EntryLogError, Scope.Scope> =
-  Effect.fnUntraced(function* (settings: Settings) {
-    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
-    return yield* open(settings).pipe(
-      Scope.provide(scope),
-      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
-    )
-  })
+export const acquire: (settings: Settings) => Effect.Effect<OpenDirectory, EntryLogError.EntryLogError, Scope.Scope> = (
+  settings
+) => OwnScope.open(open(settings), () => EntryLogError.closed({ operation: "open", path: settings.directory }))
 
 const open = Effect.fnUntraced(function* (settings: Settings) {
   const { directory, readOnly } = settings
@@ -68,20 +73,13 @@ const open = Effect.fnUntraced(function* (settings: Settings) {
     (descriptors) => step("close", directory, () => descriptors.close())
   )
   const statistics = new Counts()
-  const appender =
+  const writing =
     lock === undefined
       ? undefined
-      : yield* Effect.acquireRelease(
-          Effect.map(
-            attempt(directory, () => Directory.nextLogId(directory, listing)),
-            (nextLogId) => new Appender(settings, lock, nextLogId, statistics)
-          ),
-          (appender) =>
-            Effect.ensuring(
-              step("sync", directory, () => appender.sync()),
-              step("close", directory, () => appender.close())
-            )
-        )
+      : yield* Effect.map(
+          attempt(directory, () => Directory.nextLogId(directory, listing)),
+          (nextLogId) => new LogSequence(settings, lock, nextLogId)
+        ).pipe(Effect.flatMap((sequence) => acquireWriting(settings, sequence, statistics)))
   const operations = yield* Effect.acquireRelease(
     Effect.sync(() => new Operations(directory)),
     (operations) => {
@@ -91,7 +89,30 @@ const open = Effect.fnUntraced(function* (settings: Settings) {
   )
   isOpen = true
   yield* Lifecycle.acquired("entry-log")
-  return { operations, descriptors, appender, logs: new Logs(settings, descriptors, appender), statistics }
+  return { operations, descriptors, writing, logs: new Logs(settings, descriptors, writing?.sequence), statistics }
+})
+
+const acquireWriting = Effect.fnUntraced(function* (settings: Settings, sequence: LogSequence, statistics: Counts) {
+  const { directory } = settings
+  const appenders = new Set<Appender>()
+  const makeAppender = (preamble: Preamble | undefined): Appender => {
+    for (const appender of appenders) if (appender.isClosed) appenders.delete(appender)
+    const appender = new Appender(settings, sequence, preamble, statistics)
+    appenders.add(appender)
+    return appender
+  }
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach(
+      appenders,
+      (appender) =>
+        Effect.ensuring(
+          appender.isClosed ? Effect.void : step("sync", directory, () => appender.sync()),
+          step("close", directory, () => appender.close())
+        ),
+      { discard: true }
+    )
+  )
+  return { sequence, appender: makeAppender(settings.preamble), makeAppender }
 })
 
 /** A step of the open, which is not abandoned. */
