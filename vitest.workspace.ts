@@ -4,7 +4,7 @@
  * of their own, where bytes and errors of Node are no `instanceof` anything.
  */
 import { defineConfig } from "vitest/config"
-import { levelProjects } from "./packages/rocksdb/test/levelProject.ts"
+import { levelProjects } from "./packages/rocksdb-level/test/levelProject.ts"
 
 const packages = [
   "lifecycle",
@@ -17,19 +17,24 @@ const packages = [
   "bench"
 ]
 
+/** A project of the tests of a package that run on this Node. */
+const project = (name: string, directory: string = name) => ({
+  test: {
+    name,
+    root: `packages/${directory}`,
+    include: ["test/**/*.test.ts"],
+    pool: "forks" as const,
+    testTimeout: 60_000,
+    hookTimeout: 60_000
+  }
+})
+
 export default defineConfig({
   test: {
     projects: [
-      ...packages.map((name) => ({
-        test: {
-          name,
-          root: `packages/${name}`,
-          include: ["test/**/*.test.ts"],
-          pool: "forks" as const,
-          testTimeout: 60_000,
-          hookTimeout: 60_000
-        }
-      })),
+      ...packages.map((name) => project(name)),
+      // Its other tests are those of `levelProjects`, whose name is that of the package.
+      project("rocksdb-level-any-node", "rocksdb-level"),
       {
         test: {
           name: "vm",

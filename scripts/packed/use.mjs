@@ -6,6 +6,7 @@ import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId } from "@ef
 import { EntryLog } from "@effect-bookie/entry-log"
 import { LedgerStorage } from "@effect-bookie/ledger-storage"
 import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import assert from "node:assert/strict"
 import { Effect, Layer } from "effect"
 
@@ -44,6 +45,9 @@ const appendAndRead = Effect.gen(function* () {
 assert.equal(await Effect.runPromise(Effect.provide(appendAndRead, LedgerStorage.layerMemory)), "hello")
 await Effect.runPromise(Effect.provide(store, storage))
 assert.equal(await Effect.runPromise(Effect.provide(load, storage)), "hello")
-await assert.rejects(import("@effect-bookie/rocksdb/internal/WalSync"))
+const level = Layer.provide(RocksDB.layerWithoutEngine({ path: "data/level" }), LevelEngine.layer)
+const { reason } = await Effect.runPromise(Effect.flip(Effect.provide(RocksDB.RocksDB, level)))
+assert.equal(reason._tag, "EngineUnavailable")
+await assert.rejects(import("@effect-bookie/rocksdb/internal/native/WalSync"))
 await assert.rejects(import("@effect-bookie/ledger-storage/internal/Storage"))
 console.log("the packed packages work from plain JavaScript")

@@ -5,6 +5,7 @@ import { EntryLocationIndex, EntryLocationMetrics } from "@effect-bookie/entry-l
 import { EntryLog } from "@effect-bookie/entry-log"
 import { LedgerStorage, type LedgerStorageError } from "@effect-bookie/ledger-storage"
 import { PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import { Effect, Layer } from "effect"
 
 export const storage: Layer.Layer<RocksDB.RocksDB | EntryLocationIndex.EntryLocationIndex, RocksDBError.RocksDBError> =
@@ -12,6 +13,11 @@ export const storage: Layer.Layer<RocksDB.RocksDB | EntryLocationIndex.EntryLoca
     Layer.provideMerge(EntryLocationIndex.layer()),
     Layer.provideMerge(RocksDB.layer({ path: "data/index" }))
   )
+
+export const level: Layer.Layer<RocksDB.RocksDB, RocksDBError.RocksDBError> = Layer.provide(
+  RocksDB.layerWithoutEngine({ path: "data/level" }),
+  LevelEngine.layer
+)
 
 export const logs = EntryLog.layer({ directory: "data/logs" })
 

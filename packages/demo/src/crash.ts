@@ -75,7 +75,7 @@ const candidates = (): ReadonlyArray<Candidate> => {
 /** Builds the packages to plain JavaScript, for a Node that cannot strip types; the condition `dist` finds what is built. */
 const build = (): void => {
   const compiler = Path.join(repository, "node_modules/typescript/bin/tsc")
-  const result = spawnSync(process.execPath, [compiler, "-b", "packages/rocksdb"], {
+  const result = spawnSync(process.execPath, [compiler, "-b", "packages/rocksdb-level"], {
     cwd: repository,
     encoding: "utf8"
   })

@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { startCommand } from "../../entry-log/test/program.ts"
+import { startCommand } from "@effect-bookie/testing/process"
 import { temporaryDirectory } from "./support.ts"
 
 describe("a lock of a file", () => {

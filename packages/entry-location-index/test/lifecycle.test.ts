@@ -5,9 +5,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch, Layer, ManagedRuntime, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Lifecycle } from "@effect-bookie/lifecycle"
+import { Lifecycle, Shutdown } from "@effect-bookie/lifecycle"
 import { Engine, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import { Probe } from "../../rocksdb/test/support/Probe.ts"
+import { Probe } from "@effect-bookie/testing/Probe"
 import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId, Location } from "../src/index.ts"
 import {
   entry,
@@ -340,8 +340,13 @@ describe("gauges over an index over a database", () => {
   for (const [name, compose] of Object.entries(compositions)) {
     it.effect(`are released in the opposite order: ${name}`, () =>
       Effect.gen(function* () {
-        assert.deepStrictEqual(yield* eventsOf(compose, (layer) => Effect.provide(work, layer)), inOrder)
-      })
+        const path = yield* temporaryDirectory
+        const names = acquired.toReversed()
+        const released = yield* Shutdown.expectOrder(compose(RocksDB.layer({ path })), names, { use: work }).pipe(
+          Effect.provideService(Metric.MetricRegistry, new Map())
+        )
+        assert.deepStrictEqual(released, names)
+      }).pipe(Effect.scoped)
     )
 
     it.effect(`are released in the opposite order by a ManagedRuntime: ${name}`, () =>

@@ -10,7 +10,7 @@ import { Lifecycle } from "@effect-bookie/lifecycle"
 import { RocksDB } from "@effect-bookie/rocksdb"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import * as BookKeeper from "../../entry-log/test/fixtures.ts"
+import * as BookKeeper from "@effect-bookie/testing/bookkeeperLogs"
 import { EntryId, type EntryLocationIndex, IndexRebuild, LedgerId } from "../src/index.ts"
 import {
   contents,

@@ -6,7 +6,7 @@ import { Effect, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { EntryId, LedgerId, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, descriptorsIn, entry, entryBytes, logBytes, reasonOf, using } from "./support.ts"
 
 const largest = 2n ** 63n - 1n

@@ -10,7 +10,7 @@ import { isArrayBuffer } from "node:util/types"
 import { runInNewContext } from "node:vm"
 import { MessageChannel } from "node:worker_threads"
 import { EntryId, EntryLog, LedgerId } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, entry, entryBytes, reasonOf, tagOf, using } from "./support.ts"
 
 /** What plain JavaScript takes for an error of this package. */

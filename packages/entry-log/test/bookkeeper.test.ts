@@ -6,7 +6,7 @@ import { Effect, Layer, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { EntryId, EntryLog, LedgerId, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 
 const byLocation = (left: { readonly location: bigint }, right: { readonly location: bigint }) =>
   left.location < right.location ? -1 : left.location > right.location ? 1 : 0

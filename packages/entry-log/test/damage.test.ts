@@ -7,7 +7,7 @@ import { Effect, Schema, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type EntryLog, type EntryLogError, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, entry, logBytes, using } from "./support.ts"
 
 /** How bytes of payloads are made: what has no pattern, what is all the same, and what is read as text. */

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import * as Fs from "node:fs"
 import { EntryId, type EntryLog, LedgerId, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { refuse } from "./refusals.ts"
 import { bytes, entry, entryBytes, reasonOf, tagOf, using } from "./support.ts"
 

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Exit, Layer } from "effect"
 import * as Fs from "node:fs"
 import { EntryLog } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { entry, tagOf } from "./support.ts"
 
 const append = Effect.gen(function* () {

@@ -7,8 +7,8 @@ import * as Fs from "node:fs"
 import { createRequire } from "node:module"
 import * as Path from "node:path"
 import { EntryLog } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
-import { startCommand } from "./program.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
+import { startCommand } from "@effect-bookie/testing/process"
 import { bytes, descriptorsIn, entry, reasonOf, start, tagOf, using } from "./support.ts"
 
 describe("a second writer", () => {

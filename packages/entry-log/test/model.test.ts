@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { type EntryLog, type LedgerId, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, entry, tagOf, using } from "./support.ts"
 
 const Id = Schema.Literals([0n, 1n, 255n, 256n, 2n ** 32n, 2n ** 63n - 1n])

@@ -7,7 +7,7 @@ import { Effect, Schema, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type EntryLog, type EntryLogError, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, entry, using } from "./support.ts"
 
 const entries = Array.from({ length: 60 }, (_, id) => entry(BigInt(id % 4), BigInt(id), bytes((id * 13) % 120, id)))

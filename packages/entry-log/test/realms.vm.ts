@@ -10,7 +10,7 @@ import * as Path from "node:path"
 import { isArrayBuffer } from "node:util/types"
 import { runInNewContext } from "node:vm"
 import { EntryId, EntryLog, LedgerId, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, entry, reasonOf, tagOf, using } from "./support.ts"
 
 describe("another realm", () => {

@@ -8,7 +8,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope, Stream } from "effect"
 import * as Fs from "node:fs"
 import { EntryLog, EntryLogError, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { type Call, refuse } from "./refusals.ts"
 import { bytes, entry, startLimited, using } from "./support.ts"
 

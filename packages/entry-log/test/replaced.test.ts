@@ -8,7 +8,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { EntryLog, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { refuse } from "./refusals.ts"
 import { bytes, descriptorsIn, entry, logBytes, reasonOf, tagOf, using } from "./support.ts"
 

@@ -7,7 +7,7 @@ import { Effect, Logger, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type EntryLog, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, entry, entryBytes, logBytes, tagOf, using } from "./support.ts"
 
 const entries = Array.from({ length: 50 }, (_, id) => entry(BigInt(id % 3), BigInt(id), bytes(60 + (id % 7), id)))

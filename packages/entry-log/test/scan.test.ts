@@ -9,7 +9,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
 import type { EntryLog } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, entry, entryBytes, logBytes, reasonOf, tagOf, using } from "./support.ts"
 
 const first = entry(1n, 0n, "first")

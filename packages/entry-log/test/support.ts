@@ -6,7 +6,7 @@ import { Effect, type Scope } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { EntryId, EntryLog, type EntryLogError, LedgerId } from "../src/index.ts"
-import { type Program, startCommand } from "./program.ts"
+import { type Program, startCommand } from "@effect-bookie/testing/process"
 
 /** An entry with a payload. */
 export const entry = (ledgerId: bigint, entryId: bigint, payload: Uint8Array | string = ""): EntryLog.Entry => ({

@@ -6,7 +6,7 @@ import { Effect, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { bytes, entry, entryBytes, logBytes, reasonOf, tagOf, using } from "./support.ts"
 
 const kept = [entry(1n, 0n, "kept"), entry(2n, 0n, bytes(100))]

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as Fs from "node:fs"
 import { EntryId, EntryLog, type EntryLogError, LedgerId, Location } from "../src/index.ts"
-import * as Fixtures from "./fixtures.ts"
+import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
 import { refuse } from "./refusals.ts"
 import { bytes, descriptorsIn, entry, entryBytes, numbered, tagOf, using } from "./support.ts"
 

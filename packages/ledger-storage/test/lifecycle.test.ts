@@ -4,32 +4,19 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { LedgerStorage, LedgerStorageMetrics } from "@effect-bookie/ledger-storage"
-import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
+import { Lifecycle, Shutdown } from "@effect-bookie/lifecycle"
 import { Effect, Exit, Fiber, Layer, Metric, Scope } from "effect"
 import { bytes, ledger, tagOf } from "./support.ts"
 import { watched } from "./watched.ts"
 
-/** What is told of the life of a layer. */
-const eventsOf = (layer: Layer.Layer<never>) =>
-  Effect.gen(function* () {
-    const events: Array<string> = []
-    const listener = ({ _tag, resource }: Lifecycle.Event) => Effect.sync(() => events.push(`${_tag} ${resource}`))
-    yield* Effect.scoped(Layer.build(layer)).pipe(
-      Effect.provideService(Lifecycle.Lifecycle, listener),
-      Effect.provideService(Metric.MetricRegistry, new Map())
-    )
-    return events
-  })
-
 describe("the life of a storage", () => {
   it.effect("is told, and gauges go before it", () =>
     Effect.gen(function* () {
-      const events = yield* eventsOf(Layer.provide(LedgerStorageMetrics.layer, LedgerStorage.layerMemory))
-      const gauges = events.filter((event) => event.startsWith("Acquired gauge:"))
-      assert.strictEqual(gauges.length, 11)
-      assert.strictEqual(events[0], "Acquired ledger-storage")
-      assert.strictEqual(events.at(-1), "Released ledger-storage")
-      assert.strictEqual(events.length, 24)
+      const live = Layer.provide(LedgerStorageMetrics.layer, LedgerStorage.layerMemory)
+      const released = yield* Shutdown.expectOrder(live, ["gauge:*", "ledger-storage"]).pipe(
+        Effect.provideService(Metric.MetricRegistry, new Map())
+      )
+      assert.strictEqual(released.length, 11 + 1)
     })
   )
 

@@ -6,10 +6,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import { EntryId, EntryLocationIndex, LedgerId, Location } from "@effect-bookie/entry-location-index"
-import { Lifecycle } from "@effect-bookie/lifecycle"
+import { Shutdown } from "@effect-bookie/lifecycle"
 import { RocksDB } from "@effect-bookie/rocksdb"
 import { RocksDBKeyValueStore } from "../src/index.ts"
-import { keysOf, Layers, Probe, reasonOf, tagOf, temporaryDirectory } from "./support.ts"
+import { keysOf, Layers, reasonOf, tagOf, temporaryDirectory } from "./support.ts"
 
 const formatKey = (firstByte: number) => Uint8Array.of(firstByte, 0, 0)
 
@@ -81,22 +81,10 @@ describe("a layer", () => {
   it.effect("is released before its database, once the last of two over one key space is", () =>
     Effect.gen(function* () {
       const path = yield* temporaryDirectory
-      const probe = new Probe()
       const twice = Layer.merge(RocksDBKeyValueStore.layer(), Layer.effectDiscard(RocksDBKeyValueStore.make()))
-      yield* Layer.build(Layer.provide(twice, RocksDB.layer({ path }))).pipe(
-        Effect.scoped,
-        Effect.provide(Lifecycle.layer(probe.listener))
-      )
-      assert.deepStrictEqual(probe.log, [
-        "acquired rocksdb",
-        "acquired rocksdb.wal",
-        "acquired rocksdb.operations",
-        "acquired key-value-store",
-        "released key-value-store",
-        "released rocksdb.operations",
-        "released rocksdb.wal",
-        "released rocksdb"
-      ])
+      const names = ["key-value-store", "rocksdb.operations", "rocksdb.wal", "rocksdb"]
+      const released = yield* Shutdown.expectOrder(Layer.provide(twice, RocksDB.layer({ path })), names)
+      assert.deepStrictEqual(released, names)
     }).pipe(Effect.scoped)
   )
 

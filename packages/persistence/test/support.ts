@@ -5,14 +5,15 @@
 import { Effect, Layer, type Scope, Stream } from "effect"
 import { NativeEngine, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import * as Path from "node:path"
-import { type Program, startCommand } from "../../entry-log/test/program.ts"
-import { Probe } from "../../rocksdb/test/support/Probe.ts"
+import { type Program, startCommand } from "@effect-bookie/testing/process"
+import { Probe } from "@effect-bookie/testing/Probe"
 
 export { Probe }
-export { FailingEngine, until } from "../../entry-location-index/test/support.ts"
-export { temporaryDirectory } from "../../rocksdb/test/support/directory.ts"
-export { reasonOf, tagOf } from "../../rocksdb/test/support/failure.ts"
-export { bytes } from "../../rocksdb/test/support/bytes.ts"
+export { FailingEngine } from "@effect-bookie/testing/FailingEngine"
+export { until } from "@effect-bookie/testing/until"
+export { temporaryDirectory } from "@effect-bookie/testing/directory"
+export { reasonOf, tagOf } from "@effect-bookie/testing/failure"
+export { bytes } from "@effect-bookie/testing/bytes"
 
 /** A database at a path, watched by a probe. */
 export const probed = (path: string, probe: Probe): Layer.Layer<RocksDB.RocksDB, RocksDBError.RocksDBError> =>

@@ -5,7 +5,8 @@
  * `RocksDB` checks arguments before it calls an engine, counts what is in
  * flight, classifies what is thrown, and never calls an engine's database
  * again once it has called `close`. So an engine is a thin translation. Its
- * promises reject with whatever the binding reports.
+ * promises reject with whatever the binding reports. What engines share is in
+ * `EngineSupport`.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -53,23 +54,36 @@ export interface Cursor {
   readonly end: () => Promise<void>
 }
 
+/** Whether the caller of a call has been interrupted since. */
+export interface Interruption {
+  readonly happened: boolean
+}
+
 /** An open database of an engine. */
 export interface Database {
   /** The values in the order of the keys; `undefined` where there is none. */
   readonly getMany: (keys: ReadonlyArray<Uint8Array>) => Promise<ReadonlyArray<Uint8Array | undefined>>
   /**
    * Writes all or nothing. `sync`: on disk before the promise resolves. `operations` is not empty, and the ranges in it
-   * are not: RocksDB fails at one that is upside down, and from then on at every write.
+   * are not: RocksDB fails at one that is upside down, and from then on at every write. A write that has been held back
+   * may be given up instead, once its caller has been interrupted.
    */
-  readonly write: (operations: ReadonlyArray<Operation>, sync: boolean) => Promise<void>
+  readonly write: (
+    operations: ReadonlyArray<Operation>,
+    sync: boolean,
+    interruption?: Interruption | undefined
+  ) => Promise<void>
   readonly cursor: (options: CursorOptions) => Cursor
   /** The value of a RocksDB property, or `undefined` if the engine has no such property. */
   readonly property: (name: string) => Promise<string | undefined>
   readonly compact: (interval: Interval) => Promise<void>
   /** Brings everything that has been written to disk. */
   readonly syncWal: () => Promise<void>
-  /** Whether RocksDB may be recovering from a full disk by itself, so that a `close` would not come back. */
-  readonly isRecovering: () => Promise<boolean>
+  /**
+   * Whether RocksDB may be recovering from a full disk by itself, so that a `close` would not come back. Left out where
+   * a `close` ends such a recovery.
+   */
+  readonly isRecovering?: (() => Promise<boolean>) | undefined
   /** Lets the native handle go. Called once, when every cursor has ended, nothing is in flight and nothing recovering. */
   readonly close: () => Promise<void>
 }
@@ -83,6 +97,8 @@ export interface OpenOptions {
   readonly blockCacheSize: number | undefined
   readonly bloomBitsPerKey: number | undefined
   readonly maxOpenFiles: number | undefined
+  /** Rejects unless the directory is still the one at its path, which an engine asks before it opens it anew. */
+  readonly checkDirectory: () => Promise<void>
 }
 
 /** A native RocksDB binding. */

@@ -3,7 +3,7 @@
  * Linux, macOS and Windows, no install script.
  *
  * The binding has no `sync` option and no WAL flush, so a "sync" write is
- * followed by an fdatasync of the live log files (see `internal/WalSync.ts`);
+ * followed by an fdatasync of the live log files (see `internal/native/WalSync.ts`);
  * concurrent writers share one. It has no option for the size of the block
  * cache either: `blockCacheSize` may be 0 (no cache) or be left out (RocksDB's
  * own 32 MiB). Values it returns are not copied; bytes passed to a write must
@@ -15,12 +15,14 @@ import type Binding from "rocksdb-native"
 import { existsSync } from "node:fs"
 import * as Engine from "./Engine.ts"
 import * as Arguments from "./internal/arguments.ts"
-import * as LogRecords from "./internal/logRecords.ts"
-import * as CompactionRoom from "./internal/compactionRoom.ts"
-import * as nativeBinding from "./internal/nativeBinding.ts"
+import * as CompactionRoom from "./internal/fullDisk/compactionRoom.ts"
+import { withFullDisk } from "./internal/fullDisk/withFullDisk.ts"
+import * as LogRecords from "./internal/native/logRecords.ts"
+import * as nativeBinding from "./internal/native/nativeBinding.ts"
+import { NativeCursor } from "./internal/native/NativeCursor.ts"
+import { WalSync } from "./internal/native/WalSync.ts"
 import * as Thrown from "./internal/thrown.ts"
 import { unavailable } from "./internal/unavailable.ts"
-import { WalSync } from "./internal/WalSync.ts"
 import * as RocksDBError from "./RocksDBError.ts"
 
 /** The name that a directory of this engine carries. */
@@ -32,13 +34,13 @@ export const layer: Layer.Layer<Engine.Engine, RocksDBError.RocksDBError> = Laye
   Effect.try({
     try: () => nativeBinding.load(),
     catch: (cause) => unavailable(name, loaderSaying(cause), advice, cause)
-  }).pipe(Effect.map((binding) => Engine.Engine.of({ name, open: (options) => open(binding, options) })))
+  }).pipe(Effect.map((binding) => Engine.Engine.of(withFullDisk({ name, open: (options) => open(binding, options) }))))
 )
 
 const advice =
   "It has prebuilt binaries for Linux with glibc, macOS and Windows, each for x64 and arm64, and needs a Node that may " +
   "load addons: not one that runs with --no-addons, or with --permission and without --allow-addons. Elsewhere use " +
-  "LevelEngine with a binding that is compiled there."
+  "LevelEngine of @effect-bookie/rocksdb-level with a binding that is compiled there."
 
 /** The loader wraps what Node says of the file that it found. */
 const loaderSaying = (cause: unknown): string => {
@@ -60,7 +62,7 @@ const open = (
     return Effect.fail(
       RocksDBError.invalidArgument(
         `${name} cannot set blockCacheSize to ${options.blockCacheSize} bytes: leave it out for RocksDB's default ` +
-          `cache, pass 0 for none, or use LevelEngine`,
+          `cache, pass 0 for none, or use LevelEngine of @effect-bookie/rocksdb-level`,
         { operation: "open", path: options.path }
       )
     )
@@ -156,9 +158,6 @@ class NativeDatabase implements Engine.Database {
 
   syncWal = (): Promise<void> => this.#wal.sync()
 
-  // A close ends the recovery of this RocksDB.
-  isRecovering = async (): Promise<boolean> => false
-
   close = async (): Promise<void> => {
     try {
       await this.#binding.close()
@@ -167,58 +166,5 @@ class NativeDatabase implements Engine.Database {
     }
   }
 }
-
-/** How many entries one crossing into native code brings. */
-const entriesPerRead = 256
-
-/** Reads the binding's stream in the chunks in which native code fills it. */
-class NativeCursor implements Engine.Cursor {
-  readonly #iterator: Binding.Iterator
-  readonly #closed: Promise<void>
-  #ended = false
-  #failure: unknown
-  #wake: (() => void) | undefined
-
-  constructor(binding: Binding, { keysOnly, limit, lower, reverse, upper }: Engine.CursorOptions) {
-    this.#iterator = binding.iterator(
-      {
-        ...(lower && (lower.inclusive ? { gte: lower.key } : { gt: lower.key })),
-        ...(upper && (upper.inclusive ? { lte: upper.key } : { lt: upper.key }))
-      },
-      { reverse, limit, values: !keysOnly, capacity: Math.min(entriesPerRead, limit) }
-    )
-    this.#closed = new Promise((resolve) => this.#iterator.once("close", resolve))
-    this.#iterator.on("readable", () => this.#wake?.())
-    this.#iterator.once("end", () => {
-      this.#ended = true
-      this.#wake?.()
-    })
-    this.#iterator.once("error", (cause) => {
-      this.#failure = cause
-      this.#wake?.()
-    })
-  }
-
-  next = async (): Promise<ReadonlyArray<Engine.Entry>> => {
-    while (true) {
-      if (this.#failure !== undefined) throw this.#failure
-      const entries: Array<Engine.Entry> = []
-      for (let entry = this.#iterator.read(); entry !== null; entry = this.#iterator.read()) {
-        entries.push({ key: entry.key, value: entry.value ?? empty })
-      }
-      if (entries.length > 0 || this.#ended) return entries
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-  }
-
-  end = (): Promise<void> => {
-    this.#iterator.destroy()
-    return this.#closed
-  }
-}
-
-const empty = new Uint8Array(0)
 
 const orUndefined = <A>(value: A | null): A | undefined => value ?? undefined

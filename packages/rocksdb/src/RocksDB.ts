@@ -200,7 +200,7 @@ export const make: (
 ) => Effect.Effect<Service, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> = (options) =>
   Effect.map(acquire(options), service)
 
-/** Provides a database that the engine of the context opens: `LevelEngine.layer`, or one of your own. */
+/** Provides a database that the engine of the context opens: that of `@effect-bookie/rocksdb-level`, or one of your own. */
 export const layerWithoutEngine = (options: Options): Layer.Layer<RocksDB, RocksDBError.RocksDBError, Engine.Engine> =>
   Layer.effect(RocksDB, make(options))
 

@@ -3,7 +3,6 @@
  */
 export * as DirectoryLock from "./DirectoryLock.ts"
 export * as Engine from "./Engine.ts"
-export * as LevelEngine from "./LevelEngine.ts"
 export * as NativeEngine from "./NativeEngine.ts"
 export * as PropertyGauge from "./PropertyGauge.ts"
 export * as RocksDB from "./RocksDB.ts"

@@ -6,8 +6,8 @@ import { Effect, Exit, Layer, Logger, Metric, Schema, Scope } from "effect"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { MetricSeries } from "@effect-bookie/lifecycle"
 import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
-import { bytes } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
+import { bytes } from "@effect-bookie/testing/bytes"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
 
 const ownRegistry = Effect.provideService(Metric.MetricRegistry, new Map())
 

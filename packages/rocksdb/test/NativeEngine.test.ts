@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import * as Fs from "node:fs"
 import { NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import * as Conformance from "./conformance.ts"
-import { bytes } from "./support/bytes.ts"
-import { find, flip, temporaryDirectory } from "./support/directory.ts"
-import { reasonOf, tagOf } from "./support/failure.ts"
+import * as Conformance from "@effect-bookie/testing/engines/conformance"
+import { bytes } from "@effect-bookie/testing/bytes"
+import { find, flip, temporaryDirectory } from "@effect-bookie/testing/directory"
+import { reasonOf, tagOf } from "@effect-bookie/testing/failure"
 
 Conformance.suite("NativeEngine", NativeEngine.layer)
 

@@ -7,8 +7,8 @@ import { Config, ConfigProvider, Effect, Exit, Layer } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { Engine, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import { bytes, text } from "./support/bytes.ts"
-import { find, temporaryDirectory } from "./support/directory.ts"
+import { bytes, text } from "@effect-bookie/testing/bytes"
+import { find, temporaryDirectory } from "@effect-bookie/testing/directory"
 
 /** Opens with the options of an environment, and answers what RocksDB made of them. */
 const openWith = (env: Record<string, string>) =>

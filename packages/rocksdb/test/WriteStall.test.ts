@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Engine, NativeEngine, RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
-import { WriteStall } from "../src/internal/WriteStall.ts"
-import { bytes, text } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
+import { withFullDisk } from "@effect-bookie/rocksdb/EngineSupport"
+import { WriteStall } from "../src/internal/fullDisk/WriteStall.ts"
+import { bytes, text } from "@effect-bookie/testing/bytes"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
 
 const writeBufferSize = 1024 * 1024
 
@@ -67,7 +68,7 @@ describe("a write that finds two memtables full", () => {
       const path = yield* temporaryDirectory
       const state = { isBehind: false }
       const engine = Effect.map(Engine.Engine, (engine) =>
-        Engine.Engine.of({
+        withFullDisk({
           name: engine.name,
           open: (options) =>
             Effect.map(engine.open(options), (database) => ({

@@ -1,4 +1,4 @@
 import { NativeEngine } from "@effect-bookie/rocksdb"
-import * as Arguments from "./arguments.ts"
+import * as Arguments from "@effect-bookie/testing/engines/arguments"
 
 Arguments.suite("NativeEngine", NativeEngine.layer)

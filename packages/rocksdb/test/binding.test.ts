@@ -5,8 +5,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { temporaryDirectory } from "./support/directory.ts"
-import * as Program from "./support/program.ts"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import * as Program from "@effect-bookie/testing/engines/program"
 
 /** What the program said of each thing that it tried. */
 const said = (stdout: string): ((what: string) => string) => {

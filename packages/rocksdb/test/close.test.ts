@@ -1,4 +1,4 @@
 import { NativeEngine } from "@effect-bookie/rocksdb"
-import * as Closing from "./closing.ts"
+import * as Closing from "@effect-bookie/testing/engines/closing"
 
 Closing.suite("NativeEngine", NativeEngine.layer)

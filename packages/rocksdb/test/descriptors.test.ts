@@ -1,4 +1,4 @@
 import { NativeEngine } from "@effect-bookie/rocksdb"
-import * as Descriptors from "./descriptors.ts"
+import * as Descriptors from "@effect-bookie/testing/engines/descriptors"
 
 Descriptors.suite(NativeEngine.name)

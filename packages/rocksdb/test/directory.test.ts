@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { RocksDB } from "../src/index.ts"
-import { temporaryDirectory } from "./support/directory.ts"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
 
 const key = Uint8Array.of(1)
 

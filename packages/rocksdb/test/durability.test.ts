@@ -3,12 +3,12 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import * as Fs from "node:fs"
 import { setTimeout } from "node:timers/promises"
 import { NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import { WalSync } from "../src/internal/WalSync.ts"
-import * as Durability from "./durability.ts"
-import { bytes, put, text } from "./support/bytes.ts"
-import { Disk } from "./support/Disk.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { reasonOf, tagOf } from "./support/failure.ts"
+import { WalSync } from "../src/internal/native/WalSync.ts"
+import * as Durability from "@effect-bookie/testing/engines/durability"
+import { bytes, put, text } from "@effect-bookie/testing/bytes"
+import { Disk } from "@effect-bookie/testing/Disk"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { reasonOf, tagOf } from "@effect-bookie/testing/failure"
 
 Durability.suite("NativeEngine", NativeEngine.layer)
 

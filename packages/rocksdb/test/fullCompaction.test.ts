@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { temporaryDirectory } from "./support/directory.ts"
-import * as Program from "./support/program.ts"
-import { canMount } from "./support/smallDisk.ts"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import * as Program from "@effect-bookie/testing/engines/program"
+import { canMount } from "@effect-bookie/testing/smallDisk"
 
 // Only where a small file system can be mounted; CI must have one, see smallDisk.ts.
 describe.skipIf(!canMount)("a compaction on a full disk", () => {

@@ -6,10 +6,10 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { setImmediate, setTimeout } from "node:timers/promises"
 import { DirectoryLock, Engine, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import { bytes } from "./support/bytes.ts"
-import { Disk } from "./support/Disk.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { Probe } from "./support/Probe.ts"
+import { bytes } from "@effect-bookie/testing/bytes"
+import { Disk } from "@effect-bookie/testing/Disk"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { Probe } from "@effect-bookie/testing/Probe"
 
 /** Lets the temporary directories of this process be made in one of its own. */
 const ownTmp = Effect.flatMap(temporaryDirectory, (directory) =>

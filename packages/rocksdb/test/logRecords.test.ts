@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Fs from "node:fs"
 import { RocksDB } from "../src/index.ts"
-import { find, temporaryDirectory } from "./support/directory.ts"
+import { find, temporaryDirectory } from "@effect-bookie/testing/directory"
 
 const using = <A, E>(path: string, use: (database: RocksDB.RocksDB["Service"]) => Effect.Effect<A, E>) =>
   Effect.provide(RocksDB.RocksDB.use(use), RocksDB.layer({ path }))

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Engine, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import * as NoSpace from "./noSpace.ts"
-import { bytes, text } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { reasonOf } from "./support/failure.ts"
-import { canMount } from "./support/smallDisk.ts"
+import { withFullDisk } from "@effect-bookie/rocksdb/EngineSupport"
+import * as NoSpace from "@effect-bookie/testing/engines/noSpace"
+import { bytes, text } from "@effect-bookie/testing/bytes"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { reasonOf } from "@effect-bookie/testing/failure"
+import { canMount } from "@effect-bookie/testing/smallDisk"
 
 NoSpace.suite(NativeEngine.name)
 
@@ -45,7 +46,7 @@ describe("a database that cannot be opened anew", () => {
 /** The real engine, which refuses every write once it has found the disk full, until it is opened anew. */
 const onDisk = (disk: { readonly isFull: boolean; readonly refusesOpens: boolean }) =>
   Effect.map(Effect.provide(Engine.Engine, NativeEngine.layer), (engine) =>
-    Engine.Engine.of({
+    withFullDisk({
       name: engine.name,
       open: (options) =>
         Effect.map(

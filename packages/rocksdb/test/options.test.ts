@@ -8,8 +8,8 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
 import { NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import { temporaryDirectory } from "./support/directory.ts"
-import { reasonOf } from "./support/failure.ts"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { reasonOf } from "@effect-bookie/testing/failure"
 
 /** Stands for plain JavaScript, which has no types. */
 const untyped = (value: unknown): never => value as never

@@ -5,13 +5,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Metric } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { Lifecycle } from "@effect-bookie/lifecycle"
+import { Lifecycle, Shutdown } from "@effect-bookie/lifecycle"
 import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 import { compositions } from "./compositions.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { assertShutdownOrder, Recorder } from "./support/Recorder.ts"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { assertShutdownOrder, Recorder } from "./Recorder.ts"
 
 const keys = PropertyGauge.layer("rocksdb.estimate-num-keys")
+/** What is released of a database, in order. */
+const databaseNames = ["rocksdb.operations", "rocksdb.wal", "rocksdb"]
+
 const keysName = "gauge:rocksdb_estimate_num_keys"
 const sizes = Layer.merge(
   PropertyGauge.layer("rocksdb.total-sst-files-size"),
@@ -49,22 +52,18 @@ describe("shutdown", () => {
 
   it.effect("holds when the listener is set for the whole application", () =>
     Effect.gen(function* () {
-      const recorder = new Recorder()
       const application = Layer.provideMerge(PropertyGauge.layerAll, RocksDB.layerTemp())
-      yield* Effect.provide(Effect.void, recorder.watch(application))
-      assertShutdownOrder(recorder)
-      assert.strictEqual(recorder.events.length, 2 * (3 + PropertyGauge.standardProperties.length))
+      const released = yield* Shutdown.expectOrder(application, ["gauge:*", ...databaseNames])
+      assert.strictEqual(released.length, 3 + PropertyGauge.standardProperties.length)
     })
   )
 
   it.effect("releases in the opposite order of the acquisition", () =>
     Effect.gen(function* () {
-      const recorder = new Recorder()
       const application = keys.pipe(Layer.provideMerge(sizes), Layer.provideMerge(RocksDB.layerTemp()))
-      yield* Effect.provide(Effect.void, recorder.watch(application))
-      assert.strictEqual(recorder.names("Acquired").at(-1), keysName)
-      assert.strictEqual(recorder.names("Released").at(0), keysName)
-      assertShutdownOrder(recorder)
+      const sizesNames = ["gauge:rocksdb_total_sst_files_size_bytes", "gauge:rocksdb_cur_size_all_mem_tables_bytes"]
+      const released = yield* Shutdown.expectOrder(application, [keysName, "gauge:*", ...databaseNames])
+      assert.sameMembers([...released], [keysName, ...sizesNames, ...databaseNames])
     })
   )
 

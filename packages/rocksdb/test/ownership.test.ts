@@ -5,11 +5,11 @@ import { createRequire } from "node:module"
 import * as Path from "node:path"
 import { Worker } from "node:worker_threads"
 import { DirectoryLock, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import * as Ownership from "./ownership.ts"
-import { Disk } from "./support/Disk.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { reasonOf, tagOf } from "./support/failure.ts"
-import * as Program from "./support/program.ts"
+import * as Ownership from "@effect-bookie/testing/engines/ownership"
+import { Disk } from "@effect-bookie/testing/Disk"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { reasonOf, tagOf } from "@effect-bookie/testing/failure"
+import * as Program from "@effect-bookie/testing/engines/program"
 
 Ownership.suite("NativeEngine", NativeEngine.layer)
 
@@ -21,7 +21,7 @@ describe("DirectoryLock", () => {
     Effect.gen(function* () {
       const path = yield* temporaryDirectory
       yield* DirectoryLock.acquire(path)
-      const program = Path.join(import.meta.dirname, "programs/open.ts")
+      const program = Program.fileOf("open")
       const thread = new Worker(program, { argv: [NativeEngine.name, path], stdout: true })
       const printed = yield* Effect.promise(async () => {
         let text = ""

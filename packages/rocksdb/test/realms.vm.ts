@@ -9,9 +9,9 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { runInNewContext } from "node:vm"
 import { PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
-import { bytes, pair, text } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { tagOf } from "./support/failure.ts"
+import { bytes, pair, text } from "@effect-bookie/testing/bytes"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { tagOf } from "@effect-bookie/testing/failure"
 
 const use = <A, E>(options: RocksDB.Options, f: (database: RocksDB.RocksDB["Service"]) => Effect.Effect<A, E>) =>
   Effect.scoped(Effect.flatMap(RocksDB.RocksDB, f)).pipe(Effect.provide(Layer.fresh(RocksDB.layer(options))))

@@ -3,10 +3,11 @@ import { Effect, Exit, Fiber, Latch, Layer, Scope, Stream } from "effect"
 import * as Fs from "node:fs"
 import { setImmediate } from "node:timers/promises"
 import { Engine, NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
-import { bytes, text } from "./support/bytes.ts"
-import { Disk } from "./support/Disk.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { reasonOf } from "./support/failure.ts"
+import { withFullDisk } from "@effect-bookie/rocksdb/EngineSupport"
+import { bytes, text } from "@effect-bookie/testing/bytes"
+import { Disk } from "@effect-bookie/testing/Disk"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { reasonOf } from "@effect-bookie/testing/failure"
 
 /** The default engine, where each database that is opened is changed: the first one, the second, and so on. */
 const changed = (change: (database: Engine.Database, opens: number) => Engine.Database) =>
@@ -20,7 +21,7 @@ const changed = (change: (database: Engine.Database, opens: number) => Engine.Da
           const count = opens
           return Effect.map(engine.open(options), (database) => change(database, count))
         })
-      return Engine.Engine.of({ ...engine, open })
+      return withFullDisk({ ...engine, open })
     })
   ).pipe(Layer.provide(NativeEngine.layer))
 
@@ -118,7 +119,7 @@ const latched = (state: { refuses: string; opens: number; readonly openFailures?
   Layer.effect(
     Engine.Engine,
     Effect.map(Engine.Engine, (engine) =>
-      Engine.Engine.of({
+      withFullDisk({
         name: engine.name,
         open: (options) =>
           Effect.suspend(() => {

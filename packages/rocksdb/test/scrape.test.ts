@@ -9,9 +9,9 @@ import { TestClock } from "effect/testing"
 import { setTimeout } from "node:timers/promises"
 import { Lifecycle } from "@effect-bookie/lifecycle"
 import { NativeEngine, PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
-import { bytes } from "./support/bytes.ts"
-import { temporaryDirectory } from "./support/directory.ts"
-import { Probe } from "./support/Probe.ts"
+import { bytes } from "@effect-bookie/testing/bytes"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { Probe } from "@effect-bookie/testing/Probe"
 
 /** The names of all gauges that a scrape finds. */
 const scrape = Effect.map(Metric.snapshot, (snapshots) => snapshots.map(({ id }) => id))

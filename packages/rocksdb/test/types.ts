@@ -8,14 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import {
-  type Engine,
-  LevelEngine,
-  NativeEngine,
-  PropertyGauge,
-  RocksDB,
-  type RocksDBError
-} from "@effect-bookie/rocksdb"
+import { type Engine, NativeEngine, PropertyGauge, RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
 import type * as Public from "@effect-bookie/rocksdb/RocksDB"
 // @ts-expect-error: what is internal is closed to other packages.
 import type * as Internal from "@effect-bookie/rocksdb/internal/acquire"
@@ -63,7 +56,7 @@ export const opening = () => {
 
   const withoutEngine: Layer.Layer<RocksDB.RocksDB, RocksDBError.RocksDBError, Engine.Engine> =
     RocksDB.layerWithoutEngine({ path: "database" })
-  Effect.runFork(Layer.launch(Layer.provide(withoutEngine, LevelEngine.layer)))
+  Effect.runFork(Layer.launch(Layer.provide(withoutEngine, NativeEngine.layer)))
   // @ts-expect-error: nothing opens it.
   Effect.runFork(Layer.launch(withoutEngine))
 

@@ -3,8 +3,8 @@ import { Effect } from "effect"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { RocksDB } from "@effect-bookie/rocksdb"
-import { temporaryDirectory } from "./support/directory.ts"
-import { tagOf } from "./support/failure.ts"
+import { temporaryDirectory } from "@effect-bookie/testing/directory"
+import { tagOf } from "@effect-bookie/testing/failure"
 
 it.effect("a second open is Locked, also where the owner removes a log file before it is looked at", () =>
   Effect.gen(function* () {

@@ -2,7 +2,8 @@
  * Reads a property after close through `RocksDB`, on the same binding. Runs on
  * the built packages, which the condition `dist` finds. Argument: a directory.
  */
-import { LevelEngine, RocksDB } from "@effect-bookie/rocksdb"
+import { RocksDB } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 

@@ -5,7 +5,7 @@
 import { Location, type EntryLog } from "@effect-bookie/entry-log"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import type { WrittenEntry } from "../../test/fixtures.ts"
+import type { WrittenEntry } from "@effect-bookie/testing/bookkeeperLogs"
 import * as EntryLogSays from "./EntryLogSays.ts"
 import type { Command } from "./Judge.ts"
 import * as Table from "./Table.ts"

@@ -4,7 +4,7 @@
 import { EntryLog } from "@effect-bookie/entry-log"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { WrittenEntry } from "../../test/fixtures.ts"
+import type { WrittenEntry } from "@effect-bookie/testing/bookkeeperLogs"
 import * as Table from "./Table.ts"
 
 /** Every entry that a scan finds, in its order. */

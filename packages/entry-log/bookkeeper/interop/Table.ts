@@ -3,7 +3,7 @@
  */
 import { EntryId, type EntryLog, LedgerId, Location } from "@effect-bookie/entry-log"
 import * as Fs from "node:fs"
-import { checksum, type WrittenEntry } from "../../test/fixtures.ts"
+import { checksum, type WrittenEntry } from "@effect-bookie/testing/bookkeeperLogs"
 
 /** The row of an entry at its location. */
 export const rowOf = (entry: EntryLog.Entry, location: Location.Location): WrittenEntry => ({

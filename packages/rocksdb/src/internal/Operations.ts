@@ -9,13 +9,8 @@
  * - `idle` settles when nothing is in flight, which after `close` is for good.
  */
 import * as Effect from "effect/Effect"
-import type { Cursor, Entry } from "../Engine.ts"
+import type { Cursor, Entry, Interruption } from "../Engine.ts"
 import * as RocksDBError from "../RocksDBError.ts"
-
-/** Whether the fiber that asked for a call has been interrupted since. */
-export interface Interruption {
-  readonly happened: boolean
-}
 
 /** The operations on one open database. */
 export class Operations {

@@ -22,14 +22,13 @@ import * as RocksDBError from "../RocksDBError.ts"
 import * as Directory from "./directory.ts"
 import { Operations } from "./Operations.ts"
 import { resolve, type Settings } from "./options.ts"
-import * as RecoveringDatabase from "./RecoveringDatabase.ts"
 
 /** A database that is open, and the gate in front of it. */
 export interface OpenDatabase {
   readonly path: string
   readonly readOnly: boolean
   readonly durability: Durability
-  readonly native: RecoveringDatabase.Database
+  readonly native: Engine.Database
   readonly operations: Operations
   /** Opens once the native handle has gone: with the release, or later where that could not wait for it. */
   readonly gone: Latch.Latch
@@ -85,7 +84,7 @@ const open: (options: Options) => Effect.Effect<OpenDatabase, RocksDBError.Rocks
 /** A native database in a directory that is locked for as long as it may touch the files in it. */
 interface Handle {
   readonly directory: Directory.Directory
-  readonly native: RecoveringDatabase.Database
+  readonly native: Engine.Database
   readonly operations: Operations
   readonly gone: Latch.Latch
 }
@@ -94,7 +93,7 @@ const openHandle = (engine: Engine.Service, settings: Settings): Effect.Effect<H
   Effect.gen(function* () {
     const directory = yield* Directory.prepare({ ...settings.open, engine: engine.name })
     const { path } = directory
-    const native = yield* RecoveringDatabase.open(engine, { ...settings.open, path }, directory.check).pipe(
+    const native = yield* engine.open({ ...settings.open, path, checkDirectory: directory.check }).pipe(
       Effect.withSpan("RocksDB.open", { attributes: { path } }),
       Effect.onError(() => Effect.promise(directory.release))
     )
@@ -160,9 +159,12 @@ const drain = (native: Engine.Database, operations: Operations, deadline: Durati
 const settle = async (native: Engine.Database, operations: Operations): Promise<void> => {
   await operations.idle()
   await operations.track("recovery from a full disk", async () => {
-    while (await native.isRecovering()) await setTimeout(RecoveringDatabase.recoveryPollInterval)
+    while ((await native.isRecovering?.()) === true) await setTimeout(recoveryPollInterval)
   })
 }
+
+/** In milliseconds. */
+const recoveryPollInterval = 50
 
 /** A step of the release. */
 const step = (what: string, path: string, run: () => Promise<void>): Effect.Effect<void> =>

@@ -17,7 +17,7 @@ import { Refusal, taken } from "./refusal.ts"
 
 /** Options without gaps. */
 export interface Settings {
-  readonly open: Engine.OpenOptions
+  readonly open: Omit<Engine.OpenOptions, "checkDirectory">
   readonly durability: Durability
   readonly shutdownDeadline: Duration.Duration
 }

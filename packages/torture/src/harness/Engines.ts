@@ -3,7 +3,8 @@
  * where a Node loads it. That is seldom the Node of this repository; programs
  * on it run under the Node that runs npm, or under one of the PATH.
  */
-import { LevelEngine, NativeEngine } from "@effect-bookie/rocksdb"
+import { NativeEngine } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import * as LevelNode from "@effect-bookie/testing/levelNode"
 import type { Outcome } from "./Campaign.ts"
 import * as Process from "./Process.ts"

@@ -2,7 +2,8 @@
  * The engine that this process works on, which a variable of its environment
  * names: so that each program runs on each engine.
  */
-import { type Engine, LevelEngine, NativeEngine } from "@effect-bookie/rocksdb"
+import { type Engine, NativeEngine } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import * as Layer from "effect/Layer"
 
 /** The variable. Default: the default engine. */

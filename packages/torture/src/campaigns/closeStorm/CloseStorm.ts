@@ -3,7 +3,8 @@
  * own: an index on each real engine, and on one in memory where the seed decides
  * every interleaving; and entry logs.
  */
-import { LevelEngine, NativeEngine } from "@effect-bookie/rocksdb"
+import { NativeEngine } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import * as Effect from "effect/Effect"
 import type { Campaign, Settings } from "../../harness/Campaign.ts"
 import * as Directory from "../../harness/Directory.ts"

@@ -3,7 +3,8 @@
  * Arguments: the engine (that of a seed is "memory"), the directory, the seed,
  * how many cycles, for how many seconds to go on.
  */
-import { LevelEngine, NativeEngine } from "@effect-bookie/rocksdb"
+import { NativeEngine } from "@effect-bookie/rocksdb"
+import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Findings } from "../../harness/Findings.ts"

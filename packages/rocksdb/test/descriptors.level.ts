@@ -1,4 +1,0 @@
-import { LevelEngine } from "@effect-bookie/rocksdb"
-import * as Descriptors from "./descriptors.ts"
-
-Descriptors.suite(LevelEngine.name)
