@@ -10,7 +10,8 @@
  * released every operation answers `Closed`.
  *
  * Of the database the keys whose first byte is below 0a belong to the index, and
- * nothing else may write to those. Others may keep records from 0a on. A database
+ * nothing else may write to those. Others may keep records from 0a on: those that
+ * are written by a batch change together with the index. A database
  * that has something else among the index's keys, such as BookKeeper's own index,
  * is `UnsupportedFormat`, and left as it is.
  */
@@ -28,17 +29,20 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Arguments from "./internal/arguments.ts"
-import * as Batches from "./internal/batch.ts"
-import { Changes } from "./internal/Changes.ts"
-import * as Checkpointer from "./internal/journal/Checkpointer.ts"
-import * as Committer from "./internal/Committer.ts"
-import * as Compactor from "./internal/Compactor.ts"
-import { Gathering, type Take } from "./internal/Gathering.ts"
+import * as Batches from "./internal/commit/batch.ts"
+import * as CallerRecords from "./internal/CallerRecords.ts"
+import { WriteBatch } from "./internal/WriteBatch.ts"
+import * as Checkpointer from "./internal/checkpoint/Checkpointer.ts"
+import * as Committer from "./internal/commit/Committer.ts"
+import * as Compactor from "./internal/checkpoint/Compactor.ts"
+import { Gathering, type Take } from "./internal/commit/Gathering.ts"
 import { Gate } from "./internal/Gate.ts"
-import * as Keys from "./internal/keys.ts"
-import { Lookups } from "./internal/Lookups.ts"
+import { Moves } from "./internal/commit/Moves.ts"
+import * as Keys from "./internal/pages/keys.ts"
+import type { Selection } from "./internal/read/EntryMerge.ts"
+import { locate, Lookups } from "./internal/read/Lookups.ts"
 import * as Settings from "./internal/options.ts"
-import * as Scans from "./internal/scans/scans.ts"
+import * as Scans from "./internal/read/scans.ts"
 import type { Statistics } from "./internal/Statistics.ts"
 import * as Store from "./internal/Store.ts"
 import { inTurns } from "./internal/turns.ts"
@@ -62,19 +66,69 @@ export interface EntryRange {
   readonly to?: EntryId.EntryId | undefined
 }
 
-/** Entries that are gathered one by one, and committed together. */
+/** An entry that has been copied from one location to another. */
+export interface EntryMove extends EntryLocationId {
+  readonly from: Location.Location
+  readonly to: Location.Location
+}
+
+/** Many of them, each at the same place in all columns. */
+export interface EntryMoveColumns {
+  readonly ledgerIds: BigInt64Array
+  readonly entryIds: BigInt64Array
+  readonly from: BigInt64Array
+  readonly to: BigInt64Array
+}
+
+/** Entries of a ledger by their ids, and where each is. */
+export interface EntryColumns {
+  readonly entryIds: BigInt64Array<ArrayBuffer>
+  readonly locations: BigInt64Array<ArrayBuffer>
+}
+
+/** The options of a commit. */
+export interface CommitOptions {
+  /** When it is acknowledged: once it is on disk, or once the operating system has it. By default as the index says. */
+  readonly durability?: RocksDB.Durability | undefined
+}
+
+/** Records of a caller's own in the database of an index. */
+export interface Records {
+  /** The value of a record, or `undefined`. */
+  readonly get: (key: Uint8Array) => Effect.Effect<Uint8Array | undefined, RocksDBError.RocksDBError>
+  /** The records of a range by their keys, as they stood when the stream began. */
+  readonly scan: (
+    range?: RocksDB.Range | undefined,
+    options?: RocksDB.StreamOptions | undefined
+  ) => Stream.Stream<RocksDB.Entry, RocksDBError.RocksDBError>
+}
+
+/** WriteBatch that are gathered one by one, and committed together. */
 export interface Batch {
-  /** How many times `add` was called since the batch was last empty. */
+  /** How many changes it holds. */
   readonly size: number
   /** Adds an entry to the batch. An id that is out of range is told by `commit`. */
   readonly add: (ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId, location: Location.Location) => void
+  /** Removes all entries that a ledger has, also those that were added to the batch before. */
+  readonly deleteLedger: (ledgerId: LedgerId.LedgerId) => void
   /**
-   * Adds the entries to the index, all or none. Then the batch is empty and can be used again. If it fails, the batch is
+   * Writes a record of the caller's own. Its key begins with a byte from 0a on; key and value are copied. What is written
+   * by a batch must be written by batches alone.
+   */
+  readonly put: (key: Uint8Array, value: Uint8Array) => void
+  /** Removes such a record; it need not be there. */
+  readonly remove: (key: Uint8Array) => void
+  /** Removes the records from one key up to, and without, another. The commit reads them: 16 MiB of them at most. */
+  readonly removeRange: (range: { readonly gte: Uint8Array; readonly lt: Uint8Array }) => void
+  /**
+   * Makes the changes, all or none, those of records too. Then the batch is empty and can be used again. If it fails, the batch is
    * as it was, with what was added since, so the same commit can be tried again; one that holds an id out of range always
    * fails with `InvalidArgument`. One that is interrupted goes on, and the next one waits for it: so once a commit has
    * succeeded, all that was added before is in the index.
    */
   readonly commit: Effect.Effect<void, RocksDBError.RocksDBError>
+  /** The same with options. A commit that shares its write with one that is synced is synced, too. */
+  readonly commitWith: (options?: CommitOptions | undefined) => Effect.Effect<void, RocksDBError.RocksDBError>
 }
 
 /** The options of an index. */
@@ -122,6 +176,15 @@ export class EntryLocationIndex extends Context.Service<
      * to a ledger that has been deleted, so leave those out.
      */
     readonly updateLocations: (entries: ReadonlyArray<EntryLocation>) => Answer<void>
+    /**
+     * Moves entries that have been copied, each only if its location is still the one it was copied from: one that was
+     * deleted, or added anew, is left as it is. All are moved at once, or none. Answers how many were. Each entry is there
+     * once. Some ten thousand at a time are enough to be fast.
+     */
+    readonly moveLocations: (
+      moves: ReadonlyArray<EntryMove> | EntryMoveColumns,
+      options?: CommitOptions | undefined
+    ) => Answer<number>
     /** Makes an empty batch, which takes up 24 to 48 bytes of memory an entry. */
     readonly makeBatch: Effect.Effect<Batch>
     /** The location of an entry, or `undefined`. */
@@ -138,6 +201,11 @@ export class EntryLocationIndex extends Context.Service<
       ledgerId: LedgerId.LedgerId,
       range?: EntryRange | undefined
     ) => Stream.Stream<EntryLocation, RocksDBError.RocksDBError>
+    /** The same in columns of some thousand entries, several times as fast. */
+    readonly entryColumns: (
+      ledgerId: LedgerId.LedgerId,
+      range?: EntryRange | undefined
+    ) => Stream.Stream<EntryColumns, RocksDBError.RocksDBError>
     /** The ledgers that have entries by their ids, as they stood when the stream began. */
     readonly ledgers: Stream.Stream<LedgerId.LedgerId, RocksDBError.RocksDBError>
     /** Removes all entries of a ledger; it need not have any. */
@@ -146,6 +214,10 @@ export class EntryLocationIndex extends Context.Service<
     readonly deleteLedgers: (ledgerIds: ReadonlyArray<LedgerId.LedgerId>) => Answer<void>
     /** How many entries the index holds, exactly. */
     readonly entryCount: Answer<bigint>
+    /** Records of callers' own, which batches write. */
+    readonly records: Records
+    /** Brings everything that has been acknowledged to disk, also what was committed as "buffered". */
+    readonly sync: Answer<void>
     /** Rewrites the files of the index, which gives back the room of what was deleted or overwritten. */
     readonly compact: Answer<void>
   }
@@ -184,8 +256,15 @@ const open = Effect.fnUntraced(function* (options: Options | undefined) {
   const gate = new Gate(store)
   const compactor = yield* Compactor.make(store, settings.compactionInterval)
   yield* Checkpointer.run(store)
-  const committer = yield* Committer.make(database.path, (changes) =>
-    Effect.map(store.attempt(changes, settings.durability), (deleted) => compactor.add(deleted))
+  const committer = yield* Committer.make(
+    database.path,
+    (changes, { durability = settings.durability, moves }: Committer.How) =>
+      moves === undefined
+        ? Effect.map(store.attempt(changes, durability), (deleted) => compactor.add(deleted))
+        : store.attemptOf(
+            Effect.map(locate(store, "moveLocations", moves.entries), (locations) => moves.changes(locations)),
+            durability
+          )
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => gate.close()))
   return service(gate, store, committer)
@@ -214,9 +293,9 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
       )
       return submit(operation, { changes, size, fill })
     })
-  const one = (operation: string, take: (changes: Changes) => string | undefined): Answer<void> =>
+  const one = (operation: string, take: (changes: WriteBatch) => string | undefined): Answer<void> =>
     Effect.suspend(() => {
-      const changes = new Changes(1)
+      const changes = new WriteBatch(1)
       const problem = take(changes)
       return problem === undefined ? submit(operation, { changes, size: 1 }) : gate.refuseArgument(operation, problem)
     })
@@ -228,11 +307,26 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
       one("addLocation", (changes) => add(changes, ledgerId, entryId, location)),
     addLocations: (entries) => gather("addLocations", "entries", entries, addEntry),
     updateLocations: (entries) => gather("updateLocations", "entries", entries, addEntry),
-    makeBatch: Effect.sync(() => Batches.make(gate, (changes) => submit("commit", { changes, size: changes.size }))),
+    moveLocations: (moves, options) =>
+      Effect.suspend(() => {
+        const taken = Moves.of(moves)
+        if (typeof taken === "string") return gate.refuseArgument("moveLocations", taken)
+        const durability = Batches.durabilityOf(options)
+        if (typeof durability === "object") return gate.refuseArgument("moveLocations", durability.problem)
+        const submission = { changes: new WriteBatch(0), size: taken.entries.length, durability, moves: taken }
+        return Effect.map(submit("moveLocations", submission), () => taken.moved)
+      }),
+    makeBatch: Effect.sync(() =>
+      Batches.make(gate, (changes, durability) =>
+        submit("commit", { changes, size: changes.size + changes.records.length, durability })
+      )
+    ),
     getLocation: (ledgerId, entryId) => Effect.suspend(() => lookups.location(ledgerId, entryId)),
     getLocations: (ids) => Effect.suspend(() => lookups.locations(ids)),
     getLastEntryInLedger: (ledgerId) => Effect.suspend(() => lookups.lastEntry(ledgerId)),
-    entries: (ledgerId, range) => Stream.suspend(() => entries(gate, store, ledgerId, range)),
+    entries: (ledgerId, range) => Stream.suspend(() => scan(gate, store, "entries", Scans.entries, ledgerId, range)),
+    entryColumns: (ledgerId, range) =>
+      Stream.suspend(() => scan(gate, store, "entryColumns", Scans.entryColumns, ledgerId, range)),
     ledgers: Stream.suspend(() =>
       gate.closed ? Stream.fromEffect(gate.refuse("ledgers")) : Scans.ledgers(gate, store)
     ),
@@ -241,13 +335,18 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
     entryCount: Effect.suspend(() =>
       gate.closed ? gate.refuse("entryCount") : Effect.sync(() => BigInt(store.counts.entries))
     ),
+    records: {
+      get: (key) => Effect.suspend(() => getRecord(gate, store, key)),
+      scan: (range, options) => Stream.suspend(() => scanRecords(gate, store, range, options))
+    },
+    sync: Effect.suspend(() => (gate.closed ? gate.refuse("sync") : database.syncWal)),
     compact: Effect.suspend(() => (gate.closed ? gate.refuse("compact") : compact(gate, store)))
   })
 }
 
 /** Adds an entry to changes, or says what is wrong with it. */
 const add = (
-  changes: Changes,
+  changes: WriteBatch,
   ledgerId: LedgerId.LedgerId,
   entryId: EntryId.EntryId,
   location: Location.Location
@@ -263,22 +362,47 @@ const addEntry: Take<EntryLocation> = (changes, entry, nth) => {
   return add(changes, ledgerId, entryId, location)
 }
 
-const deleteLedger = (changes: Changes, ledgerId: LedgerId.LedgerId): string | undefined => {
+const deleteLedger = (changes: WriteBatch, ledgerId: LedgerId.LedgerId): string | undefined => {
   const problem = Arguments.checkLedgerId(ledgerId)
   if (problem === undefined) changes.deleteLedger(ledgerId)
   return problem
 }
 
-const entries = (
+const scan = <A>(
   gate: Gate,
   store: Store.Store,
+  operation: string,
+  begin: (gate: Gate, store: Store.Store, selection: Selection) => Stream.Stream<A, RocksDBError.RocksDBError>,
   ledgerId: LedgerId.LedgerId,
   range: EntryRange | undefined
-): Stream.Stream<EntryLocation, RocksDBError.RocksDBError> => {
+): Stream.Stream<A, RocksDBError.RocksDBError> => {
   const selection = Arguments.look(() => select(ledgerId, range))
-  if (typeof selection === "string") return Stream.fromEffect(gate.refuseArgument("entries", selection))
-  if (gate.closed) return Stream.fromEffect(gate.refuse("entries"))
-  return selection.from > selection.to ? Stream.empty : Scans.entries(gate, store, selection)
+  if (typeof selection === "string") return Stream.fromEffect(gate.refuseArgument(operation, selection))
+  if (gate.closed) return Stream.fromEffect(gate.refuse(operation))
+  return selection.from > selection.to ? Stream.empty : begin(gate, store, selection)
+}
+
+const getRecord = (gate: Gate, store: Store.Store, key: Uint8Array): Answer<Uint8Array | undefined> => {
+  if (gate.closed) return gate.refuse("records.get")
+  const problem = CallerRecords.checkKey(key)
+  return problem === undefined ? store.database.get(key) : gate.refuseArgument("records.get", problem)
+}
+
+const scanRecords = (
+  gate: Gate,
+  store: Store.Store,
+  range: RocksDB.Range = {},
+  options: RocksDB.StreamOptions | undefined
+): Stream.Stream<RocksDB.Entry, RocksDBError.RocksDBError> => {
+  if (gate.closed) return Stream.fromEffect(gate.refuse("records.scan"))
+  const within = Arguments.look(() => {
+    if (!Arguments.isObject(range)) return `the range must be an object, not ${Arguments.describe(range)}`
+    const { gt, gte, lt, lte } = range
+    return { gt, gte: gte !== undefined && CallerRecords.checkKey(gte) === undefined ? gte : Keys.firstRecord, lt, lte }
+  })
+  return typeof within === "string"
+    ? Stream.fromEffect(gate.refuseArgument("records.scan", within))
+    : store.database.stream(within, options)
 }
 
 /** The entries of a ledger that a range means, or what is wrong with it. */

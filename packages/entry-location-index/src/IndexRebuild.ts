@@ -49,17 +49,17 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Changes } from "./internal/Changes.ts"
-import { LogSizes } from "./internal/LogSizes.ts"
-import * as LogSync from "./internal/LogSync.ts"
-import * as PreviousIndex from "./internal/PreviousIndex.ts"
-import * as RebuildErrors from "./internal/rebuildErrors.ts"
-import { resolve, type Settings } from "./internal/rebuildOptions.ts"
-import * as RoomEstimate from "./internal/RoomEstimate.ts"
+import { WriteBatch } from "./internal/WriteBatch.ts"
+import { LogSizes } from "./internal/rebuild/LogSizes.ts"
+import * as LogSync from "./internal/rebuild/LogSync.ts"
+import * as PreviousIndex from "./internal/rebuild/PreviousIndex.ts"
+import * as RebuildErrors from "./internal/rebuild/errors.ts"
+import { resolve, type Settings } from "./internal/rebuild/options.ts"
+import * as RoomEstimate from "./internal/rebuild/RoomEstimate.ts"
 import * as Store from "./internal/Store.ts"
-import * as TargetDirectory from "./internal/TargetDirectory.ts"
-import * as Verification from "./internal/verification.ts"
-import * as Workspace from "./internal/Workspace.ts"
+import * as TargetDirectory from "./internal/rebuild/TargetDirectory.ts"
+import * as Verification from "./internal/rebuild/verification.ts"
+import * as Workspace from "./internal/rebuild/Workspace.ts"
 
 /** What to rebuild, and from what. */
 export interface Options {
@@ -217,11 +217,11 @@ const build: (
   let passedOverBytes = 0
   let scanned = 0
   let excluded = 0
-  let changes = new Changes()
+  let changes = new WriteBatch()
   const commit = (bytes: number) =>
     Effect.suspend(() => {
       const taken = changes
-      changes = new Changes()
+      changes = new WriteBatch()
       return Effect.andThen(store.commit(taken, "buffered"), onProgress({ scanned, bytes, totalBytes: logSizes.total }))
     })
   const onPassedOver = (damage: EntryLog.PassedOver) =>

@@ -5,7 +5,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Metric, Stream } from "effect"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { RocksDB } from "@effect-bookie/rocksdb"
-import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId, LocationPage } from "../src/index.ts"
+import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId } from "../src/index.ts"
+import * as LocationPage from "../src/internal/pages/LocationPage.ts"
 import { id, layer, range, tagOf, temporaryDirectory } from "./support.ts"
 
 const ledger = LedgerId.make

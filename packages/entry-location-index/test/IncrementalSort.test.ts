@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { IncrementalSort } from "../src/internal/IncrementalSort.ts"
+import { IncrementalSort } from "../src/internal/memtable/IncrementalSort.ts"
 import { high, join, low } from "../src/internal/words.ts"
 import { maxId } from "./support.ts"
 

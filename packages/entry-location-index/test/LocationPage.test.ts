@@ -4,7 +4,8 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import { Location, LocationPage } from "../src/index.ts"
+import { Location } from "../src/index.ts"
+import * as LocationPage from "../src/internal/pages/LocationPage.ts"
 import { maxId } from "./support.ts"
 
 const Slot = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))

@@ -5,11 +5,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { EntryId, LedgerId, Location, LocationPage } from "../src/index.ts"
-import { PageCache, type Pages, unread } from "../src/internal/PageCache.ts"
-import { PageCaches } from "../src/internal/PageCaches.ts"
-import { entryIn, type PageId, pageOf } from "../src/internal/pages.ts"
-import type { LedgerRecord } from "../src/internal/records.ts"
+import { EntryId, LedgerId, Location } from "../src/index.ts"
+import * as LocationPage from "../src/internal/pages/LocationPage.ts"
+import { PageCache, type Pages, unread } from "../src/internal/pages/PageCache.ts"
+import { PageCaches } from "../src/internal/pages/PageCaches.ts"
+import { entryIn, type PageId, pageOf } from "../src/internal/pages/pages.ts"
+import type { LedgerRecord } from "../src/internal/pages/records.ts"
 import { maxId } from "./support.ts"
 
 const ledgerIds = [0n, 1n, 2n, 3n, 2n ** 31n, 2n ** 32n, 2n ** 53n, maxId]

@@ -9,7 +9,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { Probe } from "../../rocksdb/test/support/Probe.ts"
 import { EntryLocationIndex, LedgerId } from "../src/index.ts"
-import { addToSpans, maxSpans, type Span } from "../src/internal/Compactor.ts"
+import { addToSpans, maxSpans, type Span } from "../src/internal/checkpoint/Compactor.ts"
 import { everything, FailingEngine, isCheckpoint, layer, maxId, range, temporaryDirectory, until } from "./support.ts"
 
 const ledger = LedgerId.make

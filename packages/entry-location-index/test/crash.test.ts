@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { stateAfter } from "./programs/operations.ts"
-import { verify } from "../src/internal/verification.ts"
+import { verify } from "../src/internal/rebuild/verification.ts"
 import { everything, raw, start, temporaryDirectory, using } from "./support.ts"
 
 /** What the index at a path holds, and its count. */

@@ -145,6 +145,13 @@ const run = (index: Index, model: Model, step: Step) =>
           (yield* Stream.runCollect(index.entries(LedgerId.make(ledgerId), { from, to }))) as ReadonlyArray<Entry>,
           model.scan(ledgerId, from, to)
         )
+        const columns = yield* Stream.runCollect(index.entryColumns(LedgerId.make(ledgerId), { from, to }))
+        assert.deepStrictEqual(
+          columns.flatMap(({ entryIds, locations }) =>
+            Array.from(entryIds, (entryId, at) => ({ ledgerId, entryId, location: locations[at] }))
+          ) as ReadonlyArray<Entry>,
+          model.scan(ledgerId, from, to)
+        )
         return undefined
       }
       case "compact":

@@ -4,9 +4,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { RocksDB } from "@effect-bookie/rocksdb"
-import * as Keys from "../src/internal/keys.ts"
-import * as Records from "../src/internal/records.ts"
-import { verify } from "../src/internal/verification.ts"
+import * as Keys from "../src/internal/pages/keys.ts"
+import * as Records from "../src/internal/pages/records.ts"
+import { verify } from "../src/internal/rebuild/verification.ts"
 import { EntryId } from "../src/index.ts"
 import { range, reasonOf, temporaryDirectory, using } from "./support.ts"
 
@@ -27,9 +27,9 @@ const damages: ReadonlyArray<readonly [string, RocksDB.Operation, RegExp]> = [
   ["a page is missing", { type: "remove", key: Keys.page(7n, 1) }, /record of ledger 7 does not say/],
   ["the last page is missing", { type: "remove", key: Keys.page(2999n, 0) }, /3000 ledgers have a record, and 2999/],
   [
-    "a page is rotten",
+    "a page is damaged",
     { type: "put", key: Keys.page(7n, 1), value: Uint8Array.of(1, 1) },
-    /page 1 of ledger 7 is rotten/
+    /page 1 of ledger 7 is damaged/
   ],
   ["the record of a ledger is missing", { type: "remove", key: Keys.ledger(2999n) }, /record of ledger 2999 does not/],
   [

@@ -23,25 +23,22 @@
  * that end in `.log` are told of with a warning at the open, and left alone.
  */
 import type * as ByteSize from "effect/ByteSize"
-import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import type { EntryId } from "./EntryId.ts"
 import * as EntryLogError from "./EntryLogError.ts"
 import { acquire, type OpenDirectory } from "./internal/acquire.ts"
-import * as Arguments from "./internal/arguments.ts"
-import { Scan } from "./internal/Logs.ts"
 import { resolve, type Settings } from "./internal/options.ts"
+import { reading } from "./internal/reading.ts"
 import type { Statistics } from "./internal/Statistics.ts"
-import { readEntry } from "./internal/readEntry.ts"
-import { take } from "./internal/refusal.ts"
+import { writing } from "./internal/writing.ts"
 import type { LedgerId } from "./LedgerId.ts"
 import type { Location } from "./Location.ts"
 
@@ -84,6 +81,71 @@ export interface PassedOver {
   readonly why: string
 }
 
+/** A place in the logs, between two frames: a log, and the byte at which the next frame begins with its size. */
+export interface LogPosition {
+  readonly logId: number
+  readonly position: number
+}
+
+/**
+ * An entry or a record as it stands in a log. A record has the ledger id -1 and an entry id of its writer's choice. The
+ * next frame begins at the position of this one's location plus its size.
+ */
+export interface Frame {
+  readonly ledgerId: bigint
+  readonly entryId: bigint
+  readonly location: Location
+  /** Of the body, in bytes. */
+  readonly size: number
+  /** Ledger id, entry id and payload, as they are on disk; empty without payloads. */
+  readonly body: Uint8Array
+}
+
+/** The options of a scan of frames. */
+export interface FrameScanOptions extends Omit<ScanOptions, "fromLog"> {
+  /**
+   * Where to begin: at the location of a frame, or at a place between two. If its log is not there, at the beginning of
+   * the one after; if the log ends before it, the scan fails with `Corruption`. Default: the first log.
+   */
+  readonly from?: Location | LogPosition | undefined
+  /** The id of the last log to scan. Default: the last one there is. */
+  readonly toLog?: number | undefined
+}
+
+/** An entry to read, and where it should be. */
+export interface EntryKey {
+  readonly ledgerId: LedgerId
+  readonly entryId: EntryId
+  readonly location: Location
+}
+
+/** The records that a log with an id begins with, as frames of ledger -1; the same ones whenever it is asked. */
+export interface Preamble {
+  (logId: number): Uint8Array
+}
+
+/** The size of a log, and what it is. */
+export interface LogSummary extends Pick<LogFile, "id" | "size" | "sealed"> {
+  /** Whether it is being written here. Such a log cannot be removed. */
+  readonly writing: boolean
+}
+
+/** Ledgers of a log, and how many bytes each takes up in it, size fields included. */
+export interface LedgerColumns {
+  readonly ledgerIds: BigInt64Array
+  readonly bytes: Float64Array
+}
+
+/** Writes to logs of its own, beside those of the entry log, as for copies. */
+export interface Writer {
+  /** As that of the entry log. */
+  readonly appendFrames: (frames: Uint8Array) => Effect.Effect<BigInt64Array, EntryLogError.EntryLogError>
+  /** Brings what this writer has appended to disk. Once it has failed, every later call fails with the same error. */
+  readonly sync: Effect.Effect<void, EntryLogError.EntryLogError>
+  /** Seals its log and brings it to disk. The next append goes to a new one. */
+  readonly rollOver: Effect.Effect<void, EntryLogError.EntryLogError>
+}
+
 /** An entry log file. */
 export interface LogFile {
   readonly id: number
@@ -112,6 +174,8 @@ export interface Options {
   readonly maxEntrySize?: ByteSize.Input | undefined
   /** Reads what another one writes: takes no lock, creates and changes nothing. Default: false. */
   readonly readOnly?: boolean | undefined
+  /** Records to begin each new log with, such as whose it is: they stand there as soon as it does. Default: none. */
+  readonly preamble?: Preamble | undefined
 }
 
 /** A directory of entry logs. */
@@ -139,6 +203,17 @@ export interface Service {
     entries: ReadonlyArray<Entry>
   ) => Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError>
   /**
+   * Appends entries and records that are encoded as they are to stand in the log, one behind the other: int32 size,
+   * int64 ledger id, int64 entry id, and so on, big-endian. Answers the location of each. A record has the ledger id -1
+   * and any entry id but -2; scans and rebuilds pass over it, as BookKeeper does.
+   *
+   * They are there all, or none: after a failure nothing of them is left. Where even that fails, every later append and
+   * sync does, too, so that nothing comes to stand behind them. A killed process may leave the first ones. They go to
+   * one log, if a log has room for them all. `InvalidArgument` where a frame does not hold, or is above `maxEntrySize`.
+   * The bytes must not change, nor be transferred, before this has been answered.
+   */
+  readonly appendFrames: (frames: Uint8Array) => Effect.Effect<BigInt64Array, EntryLogError.EntryLogError>
+  /**
    * Brings every entry whose append has been acknowledged to disk; read-only, there is none. Once this has failed,
    * entries may be lost, and every later append and sync fails with the same `IOError`, which is not retryable.
    */
@@ -160,8 +235,50 @@ export interface Service {
    * memory: they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
    */
   readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
-  /** The logs by their ids. Those that are not sealed are scanned for their ledgers. */
+  /**
+   * The entries and records from a place on, in the order of a `scan`, and with its promises about damage, torn tails
+   * and memory. It begins to hold the ledgers map of a sealed log against its entries with the first log that it reads
+   * from its beginning on.
+   */
+  readonly scanFrames: (options?: FrameScanOptions | undefined) => Stream.Stream<Frame, EntryLogError.EntryLogError>
+  /**
+   * The bodies of many entries, in the order of the keys: ledger id, entry id and payload, as they are on disk.
+   * `undefined` where there is no log, or no such entry at the location; `Corruption` where its size cannot be.
+   * Neighbours are read together, and share their memory: copy what you keep or send.
+   */
+  readonly readBodies: (
+    keys: ReadonlyArray<EntryKey>
+  ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, EntryLogError.EntryLogError>
+  /**
+   * The logs by their ids, each with all of its ledgers in memory. Those that are not sealed are scanned for them.
+   */
   readonly logs: Effect.Effect<ReadonlyArray<LogFile>, EntryLogError.EntryLogError>
+  /** The logs by their ids, without their ledgers. */
+  readonly logSummaries: Effect.Effect<ReadonlyArray<LogSummary>, EntryLogError.EntryLogError>
+  /**
+   * The ledgers of a log, in parts. Those of a sealed log come from its ledgers map, in the memory of one part, if that
+   * holds. Else, and of a log that is not sealed, its entries are scanned, in the memory of its ledgers; `Corruption` if
+   * they cannot all be read.
+   */
+  readonly ledgersOf: (logId: number) => Stream.Stream<LedgerColumns, EntryLogError.EntryLogError>
+  /**
+   * Seals the log that is being written, if there are entries in it, and brings it to disk. The next append goes to a
+   * new one.
+   */
+  readonly rollOver: Effect.Effect<void, EntryLogError.EntryLogError>
+  /**
+   * Removes a log that nobody writes to any more, for good. Reads of it under way may fail with `NotFound`, or come
+   * through. `NotFound` if it is not there, `InvalidArgument` if it is being written.
+   */
+  readonly removeLog: (logId: number) => Effect.Effect<void, EntryLogError.EntryLogError>
+  /**
+   * Makes a writer to logs of its own, whose ids come from the same sequence. Its log is sealed and on disk when the
+   * scope closes, and synced at the latest when the entry log is released. Without a preamble its logs begin as the
+   * others do.
+   */
+  readonly makeWriter: (
+    options?: { readonly preamble?: Preamble | undefined } | undefined
+  ) => Effect.Effect<Writer, EntryLogError.EntryLogError, Scope.Scope>
 }
 
 /** The service of a directory of entry logs: `yield* EntryLog.EntryLog` answers a {@link Service}. */
@@ -217,64 +334,10 @@ const temporaryDirectory: Effect.Effect<string, EntryLogError.EntryLogError, Sco
   (directory) => Effect.promise(() => Fs.rm(directory, { recursive: true, force: true }))
 )
 
-const service = (settings: Settings, opened: OpenDirectory): Service => {
-  const { appender, descriptors, logs, operations } = opened
-  const { directory } = settings
-
-  const append = (
-    where: EntryLogError.Where,
-    read: () => ReadonlyArray<Arguments.Addition>
-  ): Effect.Effect<ReadonlyArray<Location>, EntryLogError.EntryLogError> =>
-    operations.run(where.operation, () => {
-      const additions = take(where, read)
-      if (appender === undefined) throw EntryLogError.readOnly(where)
-      return appender.append(additions)
-    })
-  const ofOne = { operation: "append", path: directory }
-  const ofAll = { operation: "appendAll", path: directory }
-
-  return EntryLog.of({
-    directory,
+const service = (settings: Settings, opened: OpenDirectory): Service =>
+  EntryLog.of({
+    directory: settings.directory,
     statistics: opened.statistics,
-    append: (ledgerId, entryId, payload) =>
-      Effect.map(
-        append(ofOne, () => [Arguments.addition(ledgerId, entryId, payload, settings)]),
-        onlyLocation
-      ),
-    appendAll: (entries) => append(ofAll, () => Arguments.additions(entries, settings)),
-    sync: operations.run("sync", () => appender?.sync() ?? Promise.resolve()),
-    read: (ledgerId, entryId, location) =>
-      operations.run("read", () => {
-        take({ operation: "read", path: directory }, () => Arguments.checkRead(ledgerId, entryId, location))
-        return readEntry(settings, descriptors, ledgerId, entryId, location)
-      }),
-    scan: (options) =>
-      Stream.fromPull(
-        Effect.map(
-          operations.run("scan", async () => {
-            return take({ operation: "scan", path: directory }, () => Arguments.scanSettings(options))
-          }),
-          (settings) => {
-            const scan = new Scan(logs, settings)
-            const next = Effect.tap(
-              operations.run("scan", () => scan.next()),
-              ({ passedOver }) => Effect.forEach(passedOver, settings.onPassedOver ?? warn, { discard: true })
-            )
-            return Effect.flatMap(next, ({ entries }) => (isNonEmpty(entries) ? Effect.succeed(entries) : Cause.done()))
-          }
-        )
-      ),
-    logs: operations.run("logs", () => logs.files())
+    ...reading(settings, opened),
+    ...writing(settings, opened)
   })
-}
-
-const warn = ({ bytes, file, from, why }: PassedOver): Effect.Effect<void> =>
-  Effect.logWarning(`Passed over ${bytes} bytes of ${file}, from byte ${from} on: ${why}`)
-
-const onlyLocation = (locations: ReadonlyArray<Location>): Location => {
-  const location = locations[0]
-  if (location === undefined) throw new Error("an append of one entry answered no location")
-  return location
-}
-
-const isNonEmpty = <A>(values: ReadonlyArray<A>): values is readonly [A, ...Array<A>] => values.length > 0

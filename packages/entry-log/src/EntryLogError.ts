@@ -176,7 +176,7 @@ export const danglingLog = (target: string, where: Where): EntryLogError =>
 
 /** Makes the `NotFound` error of a log that is not there: of the location of a read, or of a scan that had listed it. */
 export const missingLog = (where: Where): EntryLogError =>
-  where.operation === "read"
+  where.operation === "read" || where.operation === "readBodies"
     ? notFound("there is no such log", where)
     : make(NotFound, where, `${where.path} has been removed since the logs were listed. Begin again without it.`)
 
@@ -238,6 +238,19 @@ export const failedSync = (cause: unknown, path: string): EntryLogError =>
     { operation: "sync", path },
     `${Thrown.messageOf(cause)}, at ${path}. Entries since the last sync may be lost, and nothing is appended any more. ` +
       `Open the directory again to go on with what is there.`,
+    cause
+  )
+
+/** Makes the `InvalidArgument` error of a log that is being written and was to be removed. */
+export const logInUse = (logId: number, where: Where): EntryLogError =>
+  invalidArgument(`log ${logId} is being written. Roll over to another one first.`, where)
+
+/** Makes the final error of frames that failed half-way and could not be taken back. */
+export const notTakenBack = (cause: unknown, path: string): EntryLogError =>
+  ioError(
+    { operation: "appendFrames", path },
+    `${Thrown.messageOf(cause)}, at ${path}. Frames that failed stand in the logs and could not be removed, so nothing is ` +
+      `appended any more. Open the directory again to go on with what is there.`,
     cause
   )
 

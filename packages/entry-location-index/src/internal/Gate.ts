@@ -4,9 +4,18 @@
 import { type RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import type { Store } from "./Store.ts"
 
 type Refusal = Effect.Effect<never, RocksDBError.RocksDBError>
+
+/** What is behind the gate. */
+interface Store {
+  readonly path: string
+  readonly database: RocksDB.RocksDB["Service"]
+  /** Whether nothing is answered any more. */
+  readonly isBroken: boolean
+  /** The answer to an operation then. */
+  readonly refuse: (operation: string) => Refusal
+}
 
 /** Open until the index or its database is released, or the store is broken. */
 export class Gate {

@@ -20,8 +20,9 @@
  *   of the journal is there as long as the checkpoint may be lost.
  * - Once no memtable holds a ledger, it has a record exactly if it has entries.
  * - Memory changes only once a batch has been acknowledged, and then at once.
- * - When a write failed, its journal records are dropped: by a write at once, or
- *   if that fails too, in the batch of the next commit.
+ * - When a write failed, its journal records are dropped, and callers' records
+ *   in it set back: by a write at once, or if that fails too, before the next
+ *   commit or in its batch.
  * - If memory cannot follow what was acknowledged, the store is broken: nothing is answered or written any more, and
  *   the next open reads what is on disk.
  * - There is one commit and one checkpoint at a time. Everything else reads.
@@ -33,7 +34,6 @@ import { type RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -42,24 +42,26 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { Changes } from "./Changes.ts"
+import { CallerRecords, type RecordWrite } from "./CallerRecords.ts"
+import type { WriteBatch } from "./WriteBatch.ts"
 import * as Errors from "./errors.ts"
+import * as Checkpoint from "./checkpoint/Checkpoint.ts"
+import type { CommitPlan } from "./commit/CommitPlan.ts"
+import { type Base, CommitPreparation } from "./commit/CommitPreparation.ts"
+import { Unreadable } from "./commit/Unreadable.ts"
+import type { LedgerSnapshot } from "./memtable/LedgerSnapshot.ts"
+import { Memtable } from "./memtable/Memtable.ts"
 import * as IndexMarker from "./indexMarker.ts"
-import * as Checkpoint from "./journal/Checkpoint.ts"
-import type { CommitPlan } from "./journal/CommitPlan.ts"
-import { type Base, CommitPreparation } from "./journal/CommitPreparation.ts"
-import type { LedgerSnapshot } from "./journal/LedgerSnapshot.ts"
-import { Memtable } from "./journal/Memtable.ts"
 import * as Recovery from "./journal/Recovery.ts"
-import { SnapshotLock } from "./journal/SnapshotLock.ts"
-import * as Keys from "./keys.ts"
-import { unread } from "./PageCache.ts"
-import { PageCaches } from "./PageCaches.ts"
-import { PageStore } from "./PageStore.ts"
-import { pageOf } from "./pages.ts"
-import type { PagesInMemory } from "./PagesInMemory.ts"
-import * as Records from "./records.ts"
-import type { Span } from "./spans.ts"
+import { SnapshotLock } from "./checkpoint/SnapshotLock.ts"
+import * as Keys from "./pages/keys.ts"
+import { unread } from "./pages/PageCache.ts"
+import { PageCaches } from "./pages/PageCaches.ts"
+import { PageStore } from "./pages/PageStore.ts"
+import { pageOf } from "./pages/pages.ts"
+import type { PagesInMemory } from "./pages/PagesInMemory.ts"
+import * as Records from "./pages/records.ts"
+import type { Span } from "./checkpoint/spans.ts"
 import { Counts } from "./Statistics.ts"
 import * as Words from "./words.ts"
 
@@ -72,9 +74,6 @@ export interface Sizes {
 }
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
-
-/** What a commit stands on cannot be read, so nothing of it has been written. */
-export class Unreadable extends Data.TaggedError("Unreadable")<{ readonly error: RocksDBError.RocksDBError }> {}
 
 /**
  * The store of a database, for the current scope. The first to open it reads the metadata and the journal, and says how
@@ -147,6 +146,7 @@ export class Store implements Checkpoint.Target, Base {
   readonly checkpointDue = Latch.makeUnsafe()
   readonly #sizes: Sizes
   readonly #preparation = new CommitPreparation()
+  readonly #records: CallerRecords
   /** Held by the commit under way. */
   readonly #writing = Semaphore.makeUnsafe(1)
   /** The checkpoint under way. */
@@ -166,6 +166,8 @@ export class Store implements Checkpoint.Target, Base {
   #isMarked = false
   /** Whether a write failed that may have left journal records behind the last one. */
   #isSuspect = false
+  /** What sets the callers' records back that it may have changed. */
+  #undo: RecordWrite["undo"] = []
   #isClosing = false
   /** What kept memory from following what was acknowledged. */
   #broken: { readonly cause: unknown } | undefined
@@ -173,6 +175,7 @@ export class Store implements Checkpoint.Target, Base {
   constructor(database: RocksDB.RocksDB["Service"], sizes: Sizes) {
     this.database = database
     this.#sizes = sizes
+    this.#records = new CallerRecords(database)
     const cache = new PageCaches(sizes.pageCache)
     this.pages = new PageStore(database, cache)
     this.counts = new Counts(cache, this)
@@ -263,26 +266,24 @@ export class Store implements Checkpoint.Target, Base {
   readonly isDeletedSince = (ledgerId: LedgerId): boolean => isDeletedIn(this.#memtable, ledgerId)
 
   /** Makes changes, all or none, and answers where the ledgers are that were deleted. */
-  commit(changes: Changes, durability: RocksDB.Durability): Answer<ReadonlyArray<Span>> {
+  commit(changes: WriteBatch, durability: RocksDB.Durability): Answer<ReadonlyArray<Span>> {
     return Effect.catchTag(this.attempt(changes, durability), "Unreadable", ({ error }) => Effect.fail(error))
   }
 
   /** The same, and tells if it failed before anything was written, because of what these changes are about. */
   attempt(
-    changes: Changes,
+    changes: WriteBatch,
     durability: RocksDB.Durability
   ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
-    const commit = Effect.gen({ self: this }, function* () {
-      if (this.isBroken) return yield* this.refuse("commit")
-      yield* this.#makeRoom()
-      const { deleted, plan } = yield* Effect.mapError(
-        this.#preparation.prepare(changes, this.#memtable, this),
-        (error) => new Unreadable({ error })
-      )
-      yield* this.#write(plan, changes, durability)
-      return deleted
-    })
-    return this.#writing.withPermit(commit)
+    return this.#writing.withPermit(this.#attempt(changes, durability))
+  }
+
+  /** The same of changes that are made of what the index holds then: nothing else changes it meanwhile. */
+  attemptOf(
+    make: Answer<WriteBatch>,
+    durability: RocksDB.Durability
+  ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
+    return this.#writing.withPermit(Effect.flatMap(make, (changes) => this.#attempt(changes, durability)))
   }
 
   /**
@@ -317,16 +318,16 @@ export class Store implements Checkpoint.Target, Base {
     this.#writing.withPermit(Effect.suspend(() => (this.#isRecovered ? Effect.void : this.#recover())))
   )
 
-  /** Stops the checkpoint under way after the write that runs, and drops what a failed commit may have left behind. */
+  /** Stops the checkpoint under way after the write that groups, and drops what a failed commit may have left behind. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#isClosing = true
     const stop = this.#checkpointing === undefined ? Effect.void : Fiber.interrupt(this.#checkpointing)
-    const settle = Effect.catch(this.#settle("sync"), ({ message }) =>
+    const cleanUp = Effect.catch(this.#cleanUp("sync"), ({ message }) =>
       Effect.logWarning(
         `What a failed commit left behind is not removed, and may be there at the next open: ${message}`
       )
     )
-    return Effect.andThen(stop, this.#writing.withPermit(settle))
+    return Effect.andThen(stop, this.#writing.withPermit(cleanUp))
   })
 
   /** Whether there is something that is not in pages yet. */
@@ -385,6 +386,17 @@ export class Store implements Checkpoint.Target, Base {
     this.#spare = memtable
   }
 
+  readonly #attempt = Effect.fnUntraced(function* (this: Store, changes: WriteBatch, durability: RocksDB.Durability) {
+    if (this.isBroken) return yield* this.refuse("commit")
+    yield* this.#makeRoom()
+    if (this.#undo.length > 0) yield* this.#cleanUp(durability)
+    const unreadable = Effect.mapError((error: RocksDBError.RocksDBError) => new Unreadable({ error }))
+    const records = yield* unreadable(this.#records.prepare(changes.records))
+    const { deleted, plan } = yield* unreadable(this.#preparation.prepare(changes, this.#memtable, this))
+    yield* this.#write(plan, changes, records, durability)
+    return deleted
+  })
+
   /** Waits for the checkpoint under way if the memtable behind it is full too. */
   #makeRoom(): Answer<void> {
     if (!this.#isFull) return Effect.void
@@ -414,12 +426,14 @@ export class Store implements Checkpoint.Target, Base {
   }
 
   /** Writes the journal records of a plan, and lets memory follow as soon as they are acknowledged. */
-  #write(plan: CommitPlan, changes: Changes, durability: RocksDB.Durability): Answer<void> {
+  #write(plan: CommitPlan, changes: WriteBatch, records: RecordWrite, durability: RocksDB.Durability): Answer<void> {
     const operations: Array<RocksDB.Operation> = []
     // Nothing to do is still for the database to accept or to refuse.
-    if (plan.records.length === 0) return this.database.write(operations)
+    if (plan.records.length + records.operations.length === 0) return this.database.write(operations)
     if (this.#isSuspect) operations.push(this.#dropUnacknowledged())
-    if (!this.#hasMetadata) {
+    for (const operation of records.operations) operations.push(operation)
+    const hasMetadata = this.#hasMetadata || plan.records.length === 0
+    if (!hasMetadata) {
       operations.push({ type: "put", key: Keys.metadata, value: Records.encodeMetadata(0, 0) })
     }
     let sequence = this.#sequence
@@ -428,11 +442,12 @@ export class Store implements Checkpoint.Target, Base {
       Effect.andThen(this.database.write(operations, { durability })),
       Effect.map(() => {
         this.#isSuspect = false
-        this.#hasMetadata = true
+        this.#hasMetadata ||= !hasMetadata
         this.#sequence = sequence
+        this.#records.accept(records)
         this.#follow(plan, changes)
       }),
-      Effect.onError(() => this.#distrust(durability))
+      Effect.onError(() => this.#distrust(records, durability))
     )
   }
 
@@ -443,10 +458,10 @@ export class Store implements Checkpoint.Target, Base {
     return Effect.promise(() => IndexMarker.write(this.path))
   })
 
-  /** Changes memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
-  #follow({ entries, records, runs }: CommitPlan, changes: Changes): void {
+  /** WriteBatch memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
+  #follow({ entries, records, groups }: CommitPlan, changes: WriteBatch): void {
     try {
-      this.#memtable.apply(changes, runs, (nth) => runs.slot(nth))
+      this.#memtable.apply(changes, groups, (nth) => groups.slot(nth))
       this.counts.entries = entries
       for (const { length } of records) this.#journalSize += length
       if (this.#isFull) this.#freeze()
@@ -456,19 +471,21 @@ export class Store implements Checkpoint.Target, Base {
   }
 
   /** After a failed write: drops what it may have left behind. If that fails too, the next commit or the release does it. */
-  #distrust(durability: RocksDB.Durability): Effect.Effect<void> {
+  #distrust({ undo }: RecordWrite, durability: RocksDB.Durability): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#isSuspect = true
-      return Effect.ignore(this.#settle(durability))
+      this.#undo = undo
+      return Effect.ignore(this.#cleanUp(durability))
     })
   }
 
-  #settle(durability: RocksDB.Durability): Answer<void> {
+  #cleanUp(durability: RocksDB.Durability): Answer<void> {
     return Effect.suspend(() =>
-      this.#isSuspect ? this.database.write([this.#dropUnacknowledged()], { durability }) : Effect.void
+      this.#isSuspect ? this.database.write([this.#dropUnacknowledged(), ...this.#undo], { durability }) : Effect.void
     ).pipe(
       Effect.map(() => {
         this.#isSuspect = false
+        this.#undo = []
       })
     )
   }

@@ -14,7 +14,7 @@
 import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Errors from "./errors.ts"
-import * as Keys from "./keys.ts"
+import * as Keys from "./pages/keys.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 

@@ -7,7 +7,7 @@ import * as Path from "node:path"
 
 const [directory = ""] = process.argv.slice(2)
 
-const FileLock = await import("../../src/internal/FileLock.ts")
+const FileLock = await import("../../src/internal/rebuild/FileLock.ts")
 writeSync(1, "imported\n")
 const attempts = [() => FileLock.take(Path.join(directory, "lock")), () => FileLock.native.swap(directory, directory)]
 for (const attempt of attempts) {

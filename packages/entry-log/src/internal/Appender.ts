@@ -11,52 +11,72 @@
  *   size: it is sealed and on disk before the next one is created. So at most
  *   one log has bytes that are not on disk. An entry that is larger than a log
  *   may be gets one of its own, as in BookKeeper.
+ * - Frames are written as they are handed over, whole in one log where a log has
+ *   room for them, and else in logs of their own, which are removed again if that
+ *   fails: they are there all, or none.
  * - After a failed sync the kernel may have dropped the bytes and call the next
  *   one a success, so from then on every append and sync fails with that error.
- *   What was refused before a sync was tried fails alone.
+ *   What was refused before a sync was tried fails alone. The same goes for
+ *   frames that failed and cannot be taken back: what came after them would be
+ *   read after them.
  */
+import * as Fs from "node:fs/promises"
+import type { Preamble } from "../EntryLog.ts"
 import * as EntryLogError from "../EntryLogError.ts"
-import type { LedgerId } from "../LedgerId.ts"
 import * as Location from "../Location.ts"
 import type { Addition } from "./arguments.ts"
+import { logPath } from "./directory.ts"
 import * as Files from "./files.ts"
 import * as Format from "./format.ts"
-import type { Lock } from "./lock.ts"
-import { OpenLog } from "./OpenLog.ts"
+import * as Frames from "./frames.ts"
+import type { LogSequence } from "./LogSequence.ts"
+import type { OpenLog } from "./OpenLog.ts"
 import type { Settings } from "./options.ts"
 import type { Counts } from "./Statistics.ts"
 
 /** Appends to the logs of one directory. */
 export class Appender {
   readonly #settings: Settings
-  readonly #lock: Lock
+  readonly #sequence: LogSequence
+  readonly #preamble: Preamble | undefined
   readonly #statistics: Counts
-  readonly #buffer = Buffer.allocUnsafe(bufferSize)
-  #nextLogId: number
+  #buffer = noBytes
   #log: OpenLog | undefined
   #encoded: Encoded
-  #waiting: Array<Call> = []
+  #waiting: Array<Call | Task> = []
   #working = false
+  #closed = false
   #failure: EntryLogError.EntryLogError | undefined
 
-  constructor(settings: Settings, lock: Lock, nextLogId: number, statistics: Counts) {
+  constructor(settings: Settings, sequence: LogSequence, preamble: Preamble | undefined, statistics: Counts) {
     this.#settings = settings
-    this.#lock = lock
+    this.#sequence = sequence
+    this.#preamble = preamble
     this.#statistics = statistics
-    this.#nextLogId = nextLogId
     this.#encoded = encodedInto(this.#buffer)
-  }
-
-  /** The log that is being written, if there is one. Its size covers whole entries only. */
-  get log(): Pick<OpenLog, "id" | "size" | "ledgers"> | undefined {
-    return this.#log
   }
 
   /** Appends entries. */
   append(entries: ReadonlyArray<Addition>): Promise<ReadonlyArray<Location.Location>> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ entries, locations: [], resolve, reject })
-      if (!this.#working) void this.#work()
+    return new Promise((resolve, reject) => this.#enqueue({ entries, locations: [], resolve, reject }))
+  }
+
+  /** Appends frames, all or none, and answers the location of each. Nothing may change them until then. */
+  appendFrames(frames: Frames.Frames): Promise<BigInt64Array> {
+    return this.#alone(async () => {
+      if (this.#failure !== undefined) throw this.#failure
+      if (frames.count === 0) return new BigInt64Array()
+      const log = await this.#logForFrames(frames)
+      return this.#fits(log, frames) ? this.#writeFrames(log, frames) : this.#spread(frames)
+    })
+  }
+
+  /** Seals the log that is being written, if it has entries, behind everything that was appended before. */
+  rollOver(): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#failure !== undefined) throw this.#failure
+      const log = this.#log
+      if (log !== undefined && log.size > log.begin) await this.#seal(log)
     })
   }
 
@@ -67,11 +87,44 @@ export class Appender {
     if (log !== undefined) await this.#onDisk(log.sync())
   }
 
-  /** Closes the log. Nothing may be in flight. */
+  /** Closes the log. Nothing may be in flight, nor be asked for again. */
   async close(): Promise<void> {
+    this.#closed = true
+    await this.#leave()
+  }
+
+  /** Seals the log and closes it, once what is in flight has been done. Whatever comes after is refused. */
+  async finish(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    try {
+      await this.rollOver()
+    } finally {
+      await this.#leave()
+    }
+  }
+
+  /** Whether nothing is appended here any more. */
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  async #leave(): Promise<void> {
     const log = this.#log
     this.#log = undefined
-    await log?.close()
+    if (log === undefined) return
+    this.#sequence.leave(log)
+    await log.close()
+  }
+
+  /** Runs behind everything that was asked for before, and before anything that is asked for after. */
+  #alone<A>(run: () => Promise<A>): Promise<A> {
+    return new Promise((resolve, reject) => this.#enqueue({ run: () => run().then(resolve, reject) }))
+  }
+
+  #enqueue(call: Call | Task): void {
+    this.#waiting.push(call)
+    if (!this.#working) void this.#work()
   }
 
   async #work(): Promise<void> {
@@ -79,17 +132,104 @@ export class Appender {
     while (this.#waiting.length > 0) {
       const calls = this.#waiting
       this.#waiting = []
-      for (const call of calls) await this.#encodeCall(call)
+      for (const call of calls) {
+        if ("entries" in call) {
+          await this.#encodeCall(call)
+          continue
+        }
+        await this.#write().catch(() => {})
+        await call.run()
+      }
       await this.#write().catch(() => {})
     }
     this.#working = false
+  }
+
+  /** The log that frames go to: the one that is being written if it has room for them all, or else a new one. */
+  async #logForFrames(frames: Frames.Frames): Promise<OpenLog> {
+    const log = this.#log
+    if (log !== undefined && log.size > log.begin && !this.#fits(log, frames)) await this.#seal(log)
+    return this.#log ?? (await this.#create())
+  }
+
+  /** Whether frames have room in a log. One without entries takes any single one. */
+  #fits(log: OpenLog, { bytes, count }: Frames.Frames): boolean {
+    return log.size + bytes.length <= this.#settings.maxLogSize || (log.size === log.begin && count === 1)
+  }
+
+  async #writeFrames(log: OpenLog, frames: Frames.Frames): Promise<BigInt64Array> {
+    const locations = new BigInt64Array(frames.count)
+    await this.#writePart(log, frames, 0, frames.bytes.length, locations, 0)
+    return locations
+  }
+
+  /** Writes the frames between two offsets, fills in their locations from an index on, and answers the next index. */
+  async #writePart(
+    log: OpenLog,
+    { bytes, view }: Frames.Frames,
+    from: number,
+    to: number,
+    locations: BigInt64Array,
+    index: number
+  ): Promise<number> {
+    if (from === to) return index
+    const base = Location.fromLog(log.id, log.size + Format.sizeFieldSize)
+    try {
+      await this.#change(log, log.append(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to)))
+    } catch (cause) {
+      if (log.torn) this.#failure ??= EntryLogError.notTakenBack(cause, this.#settings.directory)
+      throw cause
+    }
+    this.#statistics.appendedEntries += Frames.countInto(log.ledgers, view, from, to)
+    this.#statistics.appendedBytes += to - from
+    let next = index
+    for (let offset = from; offset < to; offset = Frames.endOf(view, offset)) {
+      locations[next++] = base + BigInt(offset - from)
+    }
+    return next
+  }
+
+  /** Writes frames that no log has room for to logs of their own, from one without entries on. */
+  async #spread(frames: Frames.Frames): Promise<BigInt64Array> {
+    const { bytes, count, view } = frames
+    const locations = new BigInt64Array(count)
+    const filled: Array<OpenLog> = []
+    try {
+      let index = 0
+      for (let from = 0; from < bytes.length;) {
+        const log = this.#log ?? (await this.#create())
+        filled.push(log)
+        let to = Frames.endOf(view, from)
+        while (to < bytes.length && log.size + Frames.endOf(view, to) - from <= this.#settings.maxLogSize) {
+          to = Frames.endOf(view, to)
+        }
+        index = await this.#writePart(log, frames, from, to, locations, index)
+        if (to < bytes.length) await this.#seal(log)
+        from = to
+      }
+      return locations
+    } catch (cause) {
+      await this.#takeBack(filled)
+      throw cause
+    }
+  }
+
+  /** Removes logs that hold nothing but frames of which the rest could not be written. */
+  async #takeBack(logs: ReadonlyArray<OpenLog>): Promise<void> {
+    const { directory } = this.#settings
+    try {
+      await this.#leave()
+      for (const { id } of logs) await Fs.rm(logPath(directory, id), { force: true })
+      await Files.syncDirectory(directory)
+    } catch (cause) {
+      this.#failure ??= EntryLogError.notTakenBack(cause, directory)
+    }
   }
 
   /** Encodes the entries of a call, and writes whenever the buffer or the log is full. */
   async #encodeCall(call: Call): Promise<void> {
     const before = this.#encoded
     const { length } = before
-    const { length: count } = before.ledgerIds
     try {
       if (this.#failure !== undefined) throw this.#failure
       for (const entry of call.entries) {
@@ -100,16 +240,10 @@ export class Appender {
       this.#encoded.calls.push(call)
     } catch (cause) {
       // Nothing is written of what failed, but for what was written before; that is of this call alone.
-      if (this.#encoded === before) this.#cutOff(length, count)
-      else this.#cutOff(0, 0)
+      if (this.#encoded === before) before.length = length
+      else this.#encoded.length = 0
       call.reject(cause)
     }
-  }
-
-  /** Leaves so many bytes, and entries, of what is encoded. */
-  #cutOff(length: number, count: number): void {
-    this.#encoded.length = length
-    this.#encoded.ledgerIds.length = count
   }
 
   /** The log, if it and the buffer have room for an entry of so many bytes behind what is encoded. */
@@ -122,35 +256,38 @@ export class Appender {
   #hasRoom(encoded: number, size: number): boolean {
     if (this.#log === undefined) return false
     const end = this.#log.size + encoded
-    return end + size <= this.#settings.maxLogSize || end === Format.headerSize
+    return end + size <= this.#settings.maxLogSize || end === this.#log.begin
   }
 
   #encode(call: Call, log: OpenLog, entry: Addition): void {
     const { entryId, ledgerId, payload } = entry
     if (payload.length !== entry.length) throw this.#changed(entry)
-    const { bytes, ledgerIds, length, view } = this.#encoded
+    const { bytes, length, view } = this.#encoded
     call.locations.push(Location.fromLog(log.id, log.size + length + Format.sizeFieldSize))
     this.#encoded.length = Format.encodeEntry(bytes, view, length, ledgerId, entryId, payload, entry.length)
-    ledgerIds.push(ledgerId)
   }
 
   async #makeRoom(size: number): Promise<OpenLog> {
     await this.#write()
     if (this.#log !== undefined && !this.#hasRoom(0, size)) await this.#seal(this.#log)
+    if (this.#buffer.length === 0) {
+      this.#buffer = Buffer.allocUnsafe(bufferSize)
+      this.#encoded = encodedInto(this.#buffer)
+    }
     if (size > this.#encoded.bytes.length) this.#encoded = encodedInto(Buffer.allocUnsafe(size))
     return this.#log ?? (await this.#create())
   }
 
   /** Writes what is encoded, and settles the calls that this completes. */
   async #write(): Promise<void> {
-    const { bytes, calls, ledgerIds, length, view } = this.#encoded
+    const { bytes, calls, length, view } = this.#encoded
+    if (calls.length === 0 && length === 0) return
     const log = this.#log
     this.#encoded = encodedInto(this.#buffer)
     try {
       if (log !== undefined && length > 0) {
         await this.#change(log, log.append(bytes.subarray(0, length)))
-        countLedgers(log.ledgers, ledgerIds, view)
-        this.#statistics.appendedEntries += ledgerIds.length
+        this.#statistics.appendedEntries += Frames.countInto(log.ledgers, view, 0, length)
         this.#statistics.appendedBytes += length
       }
       for (const call of calls) call.resolve(call.locations)
@@ -163,7 +300,7 @@ export class Appender {
   async #seal(log: OpenLog): Promise<void> {
     await this.#change(log, log.seal())
     await this.#onDisk(log.sync())
-    await this.close()
+    await this.#leave()
   }
 
   /** Waits for a change of the log. A log that it has torn is brought to disk as far as it goes, and left. */
@@ -173,29 +310,17 @@ export class Appender {
     } catch (cause) {
       if (log.torn) {
         await this.#onDisk(log.sync())
-        await this.close()
+        await this.#leave()
       }
       throw cause
     }
   }
 
-  async #create(): Promise<OpenLog> {
-    const { directory } = this.#settings
-    await this.#lock.check()
-    return Files.withDirectory(directory, async (syncNames) => {
-      while (this.#nextLogId <= Location.maxLogId) {
-        const log = await OpenLog.create(directory, this.#nextLogId)
-        this.#nextLogId += 1
-        if (log === undefined) continue
-        this.#log = log
-        this.#statistics.createdLogs += 1
-        await this.#onDisk(syncNames())
-        return log
-      }
-      throw EntryLogError.invalidArgument(
-        "lastId, or the name of a log, is the largest that a log can have. Go on in another directory.",
-        { operation: "append", path: directory }
-      )
+  #create(): Promise<OpenLog> {
+    return this.#sequence.create(this.#preamble, async (log, syncNames) => {
+      this.#log = log
+      this.#statistics.createdLogs += 1
+      await this.#onDisk(syncNames())
     })
   }
 
@@ -225,6 +350,13 @@ export class Appender {
 /** In bytes. */
 const bufferSize = 1024 * 1024
 
+const noBytes = Buffer.alloc(0)
+
+/** Something that is done alone. It does not reject. */
+interface Task {
+  readonly run: () => Promise<void>
+}
+
 interface Call {
   readonly entries: ReadonlyArray<Addition>
   readonly locations: Array<Location.Location>
@@ -237,8 +369,6 @@ interface Encoded {
   readonly bytes: Buffer
   readonly view: DataView
   readonly calls: Array<Call>
-  /** The ledger of each entry. */
-  readonly ledgerIds: Array<LedgerId>
   /** In bytes. */
   length: number
 }
@@ -247,15 +377,5 @@ const encodedInto = (bytes: Buffer): Encoded => ({
   bytes,
   view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
   calls: [],
-  ledgerIds: [],
   length: 0
 })
-
-const countLedgers = (ledgers: Map<LedgerId, number>, ledgerIds: ReadonlyArray<LedgerId>, view: DataView): void => {
-  let offset = 0
-  for (const ledgerId of ledgerIds) {
-    const size = Format.sizeFieldSize + view.getInt32(offset)
-    ledgers.set(ledgerId, (ledgers.get(ledgerId) ?? 0) + size)
-    offset += size
-  }
-}

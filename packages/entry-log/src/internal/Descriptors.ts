@@ -55,6 +55,13 @@ export class Descriptors {
     await Promise.all(this.#closing)
   }
 
+  /** Lets go of a log that has been removed: who reads it now reads on, and nobody after. */
+  async forget(logId: number): Promise<void> {
+    const log = this.#logs.get(logId)
+    if (log !== undefined) this.#letGo(logId, log)
+    await Promise.all(this.#closing)
+  }
+
   /** Closes them all. Nothing may be in use, nor be used again. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)

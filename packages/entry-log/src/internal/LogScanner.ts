@@ -27,9 +27,7 @@
  * A walk that salvages tells of damage instead, and goes on where entries can be
  * read again. No size is trusted with more memory than the largest entry.
  */
-import * as EntryId from "../EntryId.ts"
 import * as EntryLogError from "../EntryLogError.ts"
-import * as LedgerId from "../LedgerId.ts"
 import * as Header from "./entryHeader.ts"
 import type { ReadLog } from "./files.ts"
 import * as Format from "./format.ts"
@@ -48,17 +46,9 @@ export interface Source {
   readonly where: EntryLogError.Where
 }
 
-/** Is told of an entry; its payload is the bytes from `start` to `end`, which nothing changes any more. */
+/** Is told of an entry, or of a record; its payload is the bytes from `start` to `end`, which nothing changes any more. */
 export interface Visitor {
-  (
-    ledgerId: LedgerId.LedgerId,
-    entryId: EntryId.EntryId,
-    position: number,
-    size: number,
-    bytes: Buffer,
-    start: number,
-    end: number
-  ): void
+  (ledgerId: bigint, entryId: bigint, position: number, size: number, bytes: Buffer, start: number, end: number): void
 }
 
 /** Damage to a log. */
@@ -74,6 +64,10 @@ export interface Damage {
 export interface Options {
   /** Without, payloads are skipped, and `start` is `end`. */
   readonly payloads: boolean
+  /** Whether records, whose ledger id is -1, are visited too. Default: false. */
+  readonly records?: boolean | undefined
+  /** Where the first entry to be visited begins, with its size. Default: behind the header. */
+  readonly from?: number | undefined
   /** Is told of damage, behind which the walk goes on. Without, damage fails it. */
   readonly salvage?: ((damage: Damage) => void) | undefined
 }
@@ -86,6 +80,8 @@ export class LogScanner {
   /** The ledgers map, as long as it is still to come. */
   #map: Format.Header | undefined
   readonly #sums = new LedgerSums()
+  /** Whether the walk begins where the entries do, so that the ledgers map can be held against all of them. */
+  readonly #isFromStart: boolean
   /** Whether nothing has been passed over. */
   #isWhole = true
   #hasBegun = false
@@ -98,12 +94,12 @@ export class LogScanner {
   /** How large the buffer must be to hold the next entry. */
   #needed = 0
   /** What the buffer holds: `#filled` bytes from position `#start`. */
-  #start: number = Format.headerSize
+  #start: number
   #filled = 0
   /** Where the walk is. */
-  #position: number = Format.headerSize
-  /** Where the last entry is. */
-  #previous: number = Format.headerSize
+  #position: number
+  /** Where the last entry or record is. */
+  #previous: number
   /** Where an entry is that has been looked at closely, and is one. */
   #confirmed = -1
   /** The ledgers of the last entries, in no order. */
@@ -115,6 +111,8 @@ export class LogScanner {
     this.#source = source
     this.#options = options
     this.#limit = source.size
+    this.#position = this.#start = this.#previous = Math.max(options.from ?? 0, Format.headerSize)
+    this.#isFromStart = this.#position === Format.headerSize
     this.#hasHeader = header._tag === "Header"
     this.#isSealed = header._tag === "Header" && Format.isSealed(header)
     if (header._tag === "Header" && this.#isSealed) this.#map = header
@@ -142,6 +140,10 @@ export class LogScanner {
     const { header, read } = this.#source
     this.#hasBegun = true
     if (header._tag === "Foreign") await this.#damage(header.problem, { from: 0, search: Format.headerSize })
+    if (!this.#isFromStart && this.#position > this.#end) {
+      const problem = `the entries end at byte ${this.#end}, and have been known to go on to byte ${this.#position}`
+      await this.#damage(problem, { from: this.#end, next: this.#position })
+    }
     if (this.#options.salvage === undefined || this.#map === undefined) return
     // Where the header names no map, it is wrong about where the entries end.
     const reading = await LedgersMap.read(read, this.#map, () => true)
@@ -179,7 +181,7 @@ export class LogScanner {
   /** Visits the entries that the buffer holds. Answers false where something else stands. */
   #walk(visit: Visitor): boolean {
     const { maxEntrySize } = this.#source
-    const { payloads } = this.#options
+    const { payloads, records } = this.#options
     const view = this.#view
     const end = this.#end
     // Of a log whose ledgers map is still to come.
@@ -195,22 +197,28 @@ export class LogScanner {
       const high = view.getInt32(offset + 4)
       if (high < 0) {
         if (!this.#isRecord(offset)) return false
-        this.#position = next
-        continue
+        if (records !== true) {
+          this.#previous = position
+          this.#position = next
+          continue
+        }
+      } else {
+        if (view.getInt32(offset + 12) < 0) return false
+        if (view.getUint8(offset + Format.entryHeaderSize - 1) === 0 && this.#mayBeTorn()) return false
       }
-      if (view.getInt32(offset + 12) < 0) return false
-      if (view.getUint8(offset + Format.entryHeaderSize - 1) === 0 && this.#mayBeTorn()) return false
       const payloadEnd = offset + (payloads ? Format.sizeFieldSize + size : Format.entryHeaderSize)
       if (payloadEnd > this.#filled) {
         this.#needed = payloadEnd - offset
         return true
       }
-      const ledgerId = LedgerId.make(view.getBigInt64(offset + 4))
-      const entryId = EntryId.make(view.getBigInt64(offset + 12))
+      const ledgerId = view.getBigInt64(offset + 4)
+      const entryId = view.getBigInt64(offset + 12)
       const start = offset + Format.entryHeaderSize
       visit(ledgerId, entryId, position + Format.sizeFieldSize, size, this.#buffer, start, payloadEnd)
-      sums?.add(high, view.getInt32(offset + 8), Format.sizeFieldSize + size)
-      recent[this.#entries++ % recentEntries] = ledgerId
+      if (high >= 0) {
+        sums?.add(high, view.getInt32(offset + 8), Format.sizeFieldSize + size)
+        recent[this.#entries++ % recentEntries] = ledgerId
+      }
       this.#previous = position
       this.#position = next
     }
@@ -347,7 +355,8 @@ export class LogScanner {
       return size <= mapOffset
     })
     if ("problem" in reading) return `the ledgers map at byte ${at} ${reading.problem}`
-    if (!sums.equals(this.#sums)) return `the ledgers map at byte ${at} says that other bytes stand before it`
+    if (this.#isFromStart && !sums.equals(this.#sums))
+      return `the ledgers map at byte ${at} says that other bytes stand before it`
     this.#position = reading.end
     return undefined
   }

@@ -3,42 +3,58 @@
  * asked for, also the one that is being written, up to its last whole entry.
  */
 import { markAsUntransferable } from "node:worker_threads"
-import type { LocatedEntry, LogFile, PassedOver } from "../EntryLog.ts"
+import type { Frame, LedgerColumns, LocatedEntry, LogFile, LogSummary, PassedOver } from "../EntryLog.ts"
+import * as EntryId from "../EntryId.ts"
 import * as EntryLogError from "../EntryLogError.ts"
+import * as LedgerId from "../LedgerId.ts"
 import * as Location from "../Location.ts"
-import type { Appender } from "./Appender.ts"
 import type { ScanSettings } from "./arguments.ts"
 import type { Descriptors } from "./Descriptors.ts"
 import { list, logPath } from "./directory.ts"
 import * as Files from "./files.ts"
 import * as Format from "./format.ts"
-import { describe } from "./logFiles.ts"
+import { describe, ledgersOf, partsOf } from "./logFiles.ts"
 import { LogScanner, type Source, type Visitor } from "./LogScanner.ts"
+import type { LogSequence } from "./LogSequence.ts"
 import type { Settings } from "./options.ts"
 
 /** Reads the logs of one directory. */
 export class Logs {
   readonly #settings: Settings
   readonly #descriptors: Descriptors
-  readonly #appender: Appender | undefined
+  readonly #written: LogSequence | undefined
 
-  constructor(settings: Settings, descriptors: Descriptors, appender: Appender | undefined) {
+  /** `written` are the logs that are being written here. */
+  constructor(settings: Settings, descriptors: Descriptors, written: LogSequence | undefined) {
     this.#settings = settings
     this.#descriptors = descriptors
-    this.#appender = appender
+    this.#written = written
   }
 
   /** Describes each log, by their ids, but for those that are removed meanwhile. */
   async files(): Promise<ReadonlyArray<LogFile>> {
     const files: Array<LogFile> = []
     for (const id of await this.ids()) {
-      const file = await this.#file(id).catch((cause: unknown) => {
-        if (EntryLogError.hasReason(cause, "NotFound")) return undefined
-        throw cause
-      })
+      const file = await unlessRemoved(this.#file(id))
       if (file !== undefined) files.push(file)
     }
     return files
+  }
+
+  /** What each log is, by their ids, but for those that are removed meanwhile. */
+  async summaries(): Promise<ReadonlyArray<LogSummary>> {
+    const summaries: Array<LogSummary> = []
+    for (const id of await this.ids()) {
+      const summary = await unlessRemoved(this.#summary(id))
+      if (summary !== undefined) summaries.push(summary)
+    }
+    return summaries
+  }
+
+  /** The ledgers of a log, a part with each call of what this answers, and none at the end. */
+  async ledgers(id: number): Promise<() => Promise<LedgerColumns | undefined>> {
+    const log = this.#written?.find(id)
+    return log !== undefined ? partsOf(new Map(log.ledgers)) : ledgersOf(await this.source("ledgersOf", id))
   }
 
   /** The ids of the logs, ascending. From then on, no log is read that has been removed or replaced before. */
@@ -59,8 +75,7 @@ export class Logs {
     const where = { operation, path: this.path(id) }
     const read: Files.ReadLog = (buffer, position, enough) =>
       this.#descriptors.use(operation, id, (descriptor) => Files.read(descriptor, buffer, position, enough))
-    const log = this.#appender?.log
-    const size = log?.id === id ? log.size : await this.#descriptors.use(operation, id, Files.sizeOf)
+    const size = this.#written?.find(id)?.size ?? (await this.#descriptors.use(operation, id, Files.sizeOf))
     const bytes = Buffer.allocUnsafe(Math.min(size, Format.headerSize))
     const header = Format.decodeHeader(bytes.subarray(0, await read(bytes, 0)))
     // Its writer may have sealed it since the size was read: what the header says is there by now.
@@ -69,24 +84,77 @@ export class Logs {
     return { read, size: sizeNow, header, maxEntrySize, where }
   }
 
+  async #summary(id: number): Promise<LogSummary> {
+    const log = this.#written?.find(id)
+    if (log !== undefined) return { id, size: log.size, sealed: false, writing: true }
+    const { header, size } = await this.source("logSummaries", id)
+    return { id, size, sealed: header._tag === "Header" && Format.isSealed(header), writing: false }
+  }
+
   async #file(id: number): Promise<LogFile> {
-    const log = this.#appender?.log
-    return log?.id === id
+    const log = this.#written?.find(id)
+    return log !== undefined
       ? { id, size: log.size, sealed: false, ledgers: new Map(log.ledgers) }
       : describe(id, await this.source("logs", id))
   }
 }
 
+const unlessRemoved = <A>(found: Promise<A>): Promise<A | undefined> =>
+  found.catch((cause: unknown) => {
+    if (EntryLogError.hasReason(cause, "NotFound")) return undefined
+    throw cause
+  })
+
 /** What a scan has come to: entries, and what it has passed over before or behind them. */
-export interface Scanned {
-  readonly entries: ReadonlyArray<LocatedEntry>
+export interface Scanned<A> {
+  readonly entries: ReadonlyArray<A>
   readonly passedOver: ReadonlyArray<PassedOver>
 }
 
+/** What a scan makes of an entry, whose payload is `bytes`, if it was read. */
+export interface Made<A> {
+  (
+    logId: number,
+    ledgerId: bigint,
+    entryId: bigint,
+    position: number,
+    size: number,
+    bytes: Buffer,
+    start: number,
+    end: number
+  ): A
+}
+
+/** An entry, as `scan` tells of it. */
+export const locatedEntry: Made<LocatedEntry> = (logId, ledgerId, entryId, position, _size, bytes, start, end) => ({
+  ledgerId: LedgerId.make(ledgerId),
+  entryId: EntryId.make(entryId),
+  location: Location.fromLog(logId, position),
+  payload: view(bytes, start, end)
+})
+
+/** An entry or a record, as `scanFrames` tells of it, with its body or without. */
+export const frame =
+  (bodies: boolean): Made<Frame> =>
+  (logId, ledgerId, entryId, position, size, bytes, start, end) => ({
+    ledgerId,
+    entryId,
+    location: Location.fromLog(logId, position),
+    size,
+    body: bodies ? view(bytes, start - Format.idsSize, end) : empty
+  })
+
+const view = (bytes: Buffer, start: number, end: number): Uint8Array =>
+  start === end ? empty : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
+
 /** A scan of the logs. */
-export class Scan {
+export class Scan<A> {
   readonly #logs: Logs
-  readonly #fromLog: number
+  readonly #operation: string
+  readonly #make: Made<A>
+  readonly #from: { readonly logId: number; readonly position: number }
+  readonly #toLog: number
+  readonly #records: boolean
   readonly #payloads: boolean
   readonly #salvages: boolean
   #remaining: Array<number> | undefined
@@ -94,9 +162,13 @@ export class Scan {
   #passedOver: Array<PassedOver> = []
   #failure: { readonly cause: unknown } | undefined
 
-  constructor(logs: Logs, { fromLog, payloads, salvage }: ScanSettings) {
+  constructor(logs: Logs, operation: string, { from, payloads, records, salvage, toLog }: ScanSettings, make: Made<A>) {
     this.#logs = logs
-    this.#fromLog = fromLog
+    this.#operation = operation
+    this.#make = make
+    this.#from = from
+    this.#toLog = toLog
+    this.#records = records
     this.#payloads = payloads
     this.#salvages = salvage
   }
@@ -105,8 +177,8 @@ export class Scan {
    * The next entries, as many as one buffer holds; none at the end. Not called again before it has answered. What
    * comes before a failure is answered before it.
    */
-  async next(): Promise<Scanned> {
-    const entries: Array<LocatedEntry> = []
+  async next(): Promise<Scanned<A>> {
+    const entries: Array<A> = []
     try {
       if (this.#failure === undefined) await this.#collectInto(entries)
     } catch (cause) {
@@ -118,8 +190,8 @@ export class Scan {
     return { entries, passedOver }
   }
 
-  async #collectInto(entries: Array<LocatedEntry>): Promise<void> {
-    this.#remaining ??= (await this.#logs.ids()).filter((id) => id >= this.#fromLog)
+  async #collectInto(entries: Array<A>): Promise<void> {
+    this.#remaining ??= (await this.#logs.ids()).filter((id) => id >= this.#from.logId && id <= this.#toLog)
     while (entries.length === 0) {
       const logId = this.#current?.logId ?? this.#remaining[0]
       if (logId === undefined) return
@@ -135,11 +207,13 @@ export class Scan {
   }
 
   async #open(logId: number) {
-    const source = await this.#logs.source("scan", logId)
+    const source = await this.#logs.source(this.#operation, logId)
     const salvage = ({ bytes, from, why }: Omit<PassedOver, "file">): void =>
       void this.#passedOver.push({ file: source.where.path, from, bytes, why })
     const scanner = new LogScanner(source, {
       payloads: this.#payloads,
+      records: this.#records,
+      from: logId === this.#from.logId ? this.#from.position : undefined,
       salvage: this.#salvages ? salvage : undefined
     })
     return { logId, source, scanner }
@@ -148,17 +222,17 @@ export class Scan {
   #passOverRest(logId: number, cause: unknown): void {
     if (!this.#salvages || !isUnreadable(cause)) throw cause
     const from = this.#current?.scanner.position ?? 0
-    const { message } = EntryLogError.fromSystem(cause, { operation: "scan", path: this.#logs.path(logId) })
+    const { message } = EntryLogError.fromSystem(cause, { operation: this.#operation, path: this.#logs.path(logId) })
     const bytes = Math.max(0, (this.#current?.source.size ?? 0) - from)
     this.#passedOver.push({ file: this.#logs.path(logId), from, bytes, why: message })
   }
 
-  #collect(logId: number, entries: Array<LocatedEntry>): Visitor {
-    return (ledgerId, entryId, position, _size, bytes, start, end) => {
+  #collect(logId: number, entries: Array<A>): Visitor {
+    const make = this.#make
+    return (ledgerId, entryId, position, size, bytes, start, end) => {
       // The entries of one buffer share it, so that who transfers one of them would take the others away.
       if (entries.length === 0) markAsUntransferable(bytes.buffer)
-      const payload = start === end ? empty : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
-      entries.push({ ledgerId, entryId, location: Location.fromLog(logId, position), payload })
+      entries.push(make(logId, ledgerId, entryId, position, size, bytes, start, end))
     }
   }
 }

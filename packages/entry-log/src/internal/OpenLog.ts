@@ -18,8 +18,10 @@ import * as Format from "./format.ts"
 /** A log that is open for writing. */
 export class OpenLog {
   readonly id: number
+  /** Where its entries begin: behind the header, and the records that its writer begins a log with. */
+  readonly begin: number
   /** In bytes. */
-  size: number = Format.headerSize
+  size: number
   /** How many bytes each ledger takes up. Without entries there are none. */
   readonly ledgers = new Map<LedgerId, number>()
   /** Whether a failed write left something behind, so that the log must not be written to again. */
@@ -29,13 +31,18 @@ export class OpenLog {
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
 
-  private constructor(id: number, descriptor: number) {
+  private constructor(id: number, descriptor: number, begin: number) {
     this.id = id
+    this.begin = begin
+    this.size = begin
     this.#descriptor = descriptor
   }
 
-  /** Creates a log. Answers `undefined` if there is a file with its name, which is left as it is. */
-  static async create(directory: string, id: number): Promise<OpenLog | undefined> {
+  /**
+   * Creates a log that begins with some records. Answers `undefined` if there is a file with its name, which is left as
+   * it is.
+   */
+  static async create(directory: string, id: number, records?: Uint8Array): Promise<OpenLog | undefined> {
     await writeLastId(directory, id)
     const path = logPath(directory, id)
     const descriptor = await Files.open(path, "wx").catch((cause: unknown) => {
@@ -44,8 +51,10 @@ export class OpenLog {
     })
     if (descriptor === undefined) return undefined
     try {
-      await Files.write(descriptor, Format.encodeHeader(), 0)
-      return new OpenLog(id, descriptor)
+      const header = Format.encodeHeader()
+      const bytes = records === undefined ? header : Buffer.concat([header, records])
+      await Files.write(descriptor, bytes, 0)
+      return new OpenLog(id, descriptor, bytes.length)
     } catch (cause) {
       await Files.close(descriptor)
       // Where that fails, what is left is no log, and its id is not taken again.

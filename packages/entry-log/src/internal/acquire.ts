@@ -11,12 +11,14 @@ import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
 import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { Preamble } from "../EntryLog.ts"
 import * as EntryLogError from "../EntryLogError.ts"
 import { Appender } from "./Appender.ts"
 import { Descriptors } from "./Descriptors.ts"
 import * as Directory from "./directory.ts"
 import * as Lock from "./lock.ts"
 import { Logs } from "./Logs.ts"
+import { LogSequence } from "./LogSequence.ts"
 import { Operations } from "./Operations.ts"
 import type { Settings } from "./options.ts"
 import { Counts, type Statistics } from "./Statistics.ts"
@@ -28,7 +30,15 @@ export interface OpenDirectory {
   readonly logs: Logs
   readonly statistics: Statistics
   /** `undefined` if it was opened read-only. */
-  readonly appender: Appender | undefined
+  readonly writing: Writing | undefined
+}
+
+/** What writes to a directory. */
+export interface Writing {
+  readonly sequence: LogSequence
+  readonly appender: Appender
+  /** Makes another appender, to logs of its own. It is closed with the others. */
+  readonly makeAppender: (preamble: Preamble | undefined) => Appender
 }
 
 /**
@@ -63,20 +73,13 @@ const open = Effect.fnUntraced(function* (settings: Settings) {
     (descriptors) => step("close", directory, () => descriptors.close())
   )
   const statistics = new Counts()
-  const appender =
+  const writing =
     lock === undefined
       ? undefined
-      : yield* Effect.acquireRelease(
-          Effect.map(
-            attempt(directory, () => Directory.nextLogId(directory, listing)),
-            (nextLogId) => new Appender(settings, lock, nextLogId, statistics)
-          ),
-          (appender) =>
-            Effect.ensuring(
-              step("sync", directory, () => appender.sync()),
-              step("close", directory, () => appender.close())
-            )
-        )
+      : yield* Effect.map(
+          attempt(directory, () => Directory.nextLogId(directory, listing)),
+          (nextLogId) => new LogSequence(settings, lock, nextLogId)
+        ).pipe(Effect.flatMap((sequence) => acquireWriting(settings, sequence, statistics)))
   const operations = yield* Effect.acquireRelease(
     Effect.sync(() => new Operations(directory)),
     (operations) => {
@@ -86,7 +89,30 @@ const open = Effect.fnUntraced(function* (settings: Settings) {
   )
   isOpen = true
   yield* Lifecycle.acquired("entry-log")
-  return { operations, descriptors, appender, logs: new Logs(settings, descriptors, appender), statistics }
+  return { operations, descriptors, writing, logs: new Logs(settings, descriptors, writing?.sequence), statistics }
+})
+
+const acquireWriting = Effect.fnUntraced(function* (settings: Settings, sequence: LogSequence, statistics: Counts) {
+  const { directory } = settings
+  const appenders = new Set<Appender>()
+  const makeAppender = (preamble: Preamble | undefined): Appender => {
+    for (const appender of appenders) if (appender.isClosed) appenders.delete(appender)
+    const appender = new Appender(settings, sequence, preamble, statistics)
+    appenders.add(appender)
+    return appender
+  }
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach(
+      appenders,
+      (appender) =>
+        Effect.ensuring(
+          appender.isClosed ? Effect.void : step("sync", directory, () => appender.sync()),
+          step("close", directory, () => appender.close())
+        ),
+      { discard: true }
+    )
+  )
+  return { sequence, appender: makeAppender(settings.preamble), makeAppender }
 })
 
 /** A step of the open, which is not abandoned. */

@@ -10,13 +10,13 @@
  */
 import { isUint8Array } from "node:util/types"
 import * as EntryId from "../EntryId.ts"
-import type { Entry, ScanOptions } from "../EntryLog.ts"
+import type { Entry, EntryKey, FrameScanOptions, LogPosition, Preamble, ScanOptions } from "../EntryLog.ts"
 import * as LedgerId from "../LedgerId.ts"
 import * as Location from "../Location.ts"
 import { describe } from "./describe.ts"
 import * as Format from "./format.ts"
 import * as Id from "./id.ts"
-import type { Settings } from "./options.ts"
+import { problemOfPreamble, type Settings } from "./options.ts"
 import { Refusal } from "./refusal.ts"
 
 /** An entry that is to be appended. */
@@ -27,8 +27,10 @@ export interface Addition extends Entry {
 
 /** The options of a scan without gaps. */
 export interface ScanSettings {
-  readonly fromLog: number
+  readonly from: LogPosition
+  readonly toLog: number
   readonly payloads: boolean
+  readonly records: boolean
   readonly salvage: boolean
   readonly onPassedOver: ScanOptions["onPassedOver"]
 }
@@ -46,6 +48,29 @@ export const additions = (entries: ReadonlyArray<Entry>, settings: Settings): Re
   return additions
 }
 
+/** The keys of a `readBodies`. */
+export const keys = (keys: ReadonlyArray<EntryKey>): ReadonlyArray<EntryKey> => {
+  if (!Array.isArray(keys)) throw new Refusal(`the keys must be an array, not ${describe(keys)}`)
+  const taken: Array<EntryKey> = []
+  while (taken.length < keys.length) {
+    const key: EntryKey = keys[taken.length]
+    if (!isObject(key)) throw new Refusal(`a key must be an object, not ${describe(key)}`)
+    const { entryId, ledgerId, location } = key
+    checkRead(ledgerId, entryId, location)
+    taken.push({ ledgerId, entryId, location })
+  }
+  return taken
+}
+
+/** The preamble of a writer, if it has its own. */
+export const preamble = (options: { readonly preamble?: Preamble | undefined } = {}): Preamble | undefined => {
+  if (!isObject(options)) throw new Refusal(`the options of a writer must be an object, not ${describe(options)}`)
+  const { preamble } = options
+  const problem = problemOfPreamble(preamble)
+  if (problem !== undefined) throw new Refusal(problem)
+  return preamble
+}
+
 /** Refuses ids and a location that cannot be. */
 export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown): void => {
   const problem = problemOfIds(ledgerId, entryId)
@@ -56,16 +81,45 @@ export const checkRead = (ledgerId: unknown, entryId: unknown, location: unknown
 /** The options of a scan. */
 export const scanSettings = (options: ScanOptions = {}): ScanSettings => {
   if (!isObject(options)) throw new Refusal(`the options of a scan must be an object, not ${describe(options)}`)
-  const { fromLog = 0, onPassedOver, payloads = true, salvage = false } = options
-  if (!Number.isSafeInteger(fromLog) || fromLog < 0) {
-    throw new Refusal(`fromLog must be the id of a log, a whole number from 0, not ${describe(fromLog)}`)
-  }
+  const { fromLog = 0 } = options
+  const from = { logId: logId("fromLog", fromLog), position: 0 }
+  return { ...howToScan(options), from, toLog: Location.maxLogId, records: false }
+}
+
+/** The options of a scan of frames. */
+export const frameScanSettings = (options: FrameScanOptions = {}): ScanSettings => {
+  if (!isObject(options)) throw new Refusal(`the options of a scan must be an object, not ${describe(options)}`)
+  const { from, toLog = Location.maxLogId } = options
+  return { ...howToScan(options), from: placeOf(from), toLog: logId("toLog", toLog), records: true }
+}
+
+/** The id of a log, by the name of the argument. */
+export const logId = (name: string, id: number): number => {
+  if (Number.isSafeInteger(id) && id >= 0) return id
+  throw new Refusal(`${name} must be the id of a log, a whole number from 0, not ${describe(id)}`)
+}
+
+/** What both scans may be told. */
+const howToScan = (options: Pick<ScanOptions, "onPassedOver" | "payloads" | "salvage">) => {
+  const { onPassedOver, payloads = true, salvage = false } = options
   if (typeof payloads !== "boolean") throw new Refusal(`payloads must be true or false, not ${describe(payloads)}`)
   if (typeof salvage !== "boolean") throw new Refusal(`salvage must be true or false, not ${describe(salvage)}`)
   if (onPassedOver !== undefined && typeof onPassedOver !== "function") {
     throw new Refusal(`onPassedOver must be a function, not ${describe(onPassedOver)}`)
   }
-  return { fromLog, payloads, salvage, onPassedOver }
+  return { payloads, salvage, onPassedOver }
+}
+
+const placeOf = (from: FrameScanOptions["from"]): LogPosition => {
+  if (from === undefined) return { logId: 0, position: 0 }
+  if (typeof from === "bigint") {
+    if (!Location.is(from)) throw new Refusal(Id.outOfRange("location", from).message)
+    return { logId: Location.logId(from), position: Math.max(0, Location.position(from) - Format.sizeFieldSize) }
+  }
+  if (!isObject(from)) throw new Refusal(`from must be a location, or a log id and a position, not ${describe(from)}`)
+  const { position } = from
+  if (Number.isSafeInteger(position) && position >= 0) return { logId: logId("from.logId", from.logId), position }
+  throw new Refusal(`from.position must be a whole number from 0, not ${describe(position)}`)
 }
 
 /** The entry of an `append`. */

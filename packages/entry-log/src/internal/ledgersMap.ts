@@ -35,7 +35,7 @@ export const read = async (
 }
 
 /** The ledgers of a part of the map, or `undefined` if none stands here. */
-const readPart = async (readLog: ReadLog, offset: number): Promise<Buffer | undefined> => {
+export const readPart = async (readLog: ReadLog, offset: number): Promise<Buffer | undefined> => {
   const header = Buffer.allocUnsafe(Format.mapPartHeaderSize)
   if ((await readLog(header, offset)) < header.length) return undefined
   const count = Format.decodeMapPartHeader(header)

@@ -19,6 +19,7 @@ export interface Settings {
   /** Ids included. */
   readonly maxEntrySize: number
   readonly readOnly: boolean
+  readonly preamble: Options["preamble"]
 }
 
 /** The settings of the options as they are when the effect runs, or `InvalidArgument`. */
@@ -26,18 +27,20 @@ export const resolve = (options: Options): Effect.Effect<Settings, EntryLogError
   taken({ operation: "open", path: pathOf(options) }, () => settingsOf(options))
 
 const settingsOf = (options: Options): Settings => {
-  const { directory, maxEntrySize, maxLogSize, readOnly = false } = options ?? {}
+  const { directory, maxEntrySize, maxLogSize, preamble, readOnly = false } = options ?? {}
   const settings = {
     directory,
     maxLogSize: maxLogSize === undefined ? defaultMaxLogSize : bytes(maxLogSize),
     maxEntrySize: maxEntrySize === undefined ? defaultMaxEntrySize : bytes(maxEntrySize),
-    readOnly
+    readOnly,
+    preamble
   }
   const problem =
     problemOfDirectory(directory) ??
     problemOfSize("maxLogSize", maxLogSize, settings.maxLogSize, minMaxLogSize) ??
     problemOfSize("maxEntrySize", maxEntrySize, settings.maxEntrySize, Format.idsSize) ??
-    problemOfReadOnly(readOnly)
+    problemOfReadOnly(readOnly) ??
+    problemOfPreamble(preamble)
   if (problem !== undefined) throw new Refusal(problem)
   return { ...settings, directory: Path.resolve(directory) }
 }
@@ -75,6 +78,12 @@ const problemOfSize = (name: string, input: unknown, size: number, minimum: numb
 
 const problemOfReadOnly = (readOnly: unknown): string | undefined =>
   typeof readOnly === "boolean" ? undefined : `readOnly must be true or false, not ${describe(readOnly)}`
+
+/** Of an option, or of what a writer is made with. */
+export const problemOfPreamble = (preamble: unknown): string | undefined =>
+  preamble === undefined || typeof preamble === "function"
+    ? undefined
+    : `preamble must be a function of the id of a log, not ${describe(preamble)}`
 
 /** For the error; the directory may be what is wrong. */
 const pathOf = (options: Options): string => {
