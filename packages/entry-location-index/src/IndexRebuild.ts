@@ -211,7 +211,7 @@ const build: (
   logSizes: LogSizes,
   { path }: Workspace.Workspace
 ) {
-  const database = yield* RocksDB.make({ path })
+  const database = yield* RocksDB.make({ path, writeBufferSize: writeBufferSize(logSizes.total) })
   const store = yield* Store.open(database, sizes)
   const passedOver: Array<EntryLog.PassedOver> = []
   let passedOverBytes = 0
@@ -248,6 +248,11 @@ const build: (
   yield* LogSync.sync(entryLog.directory)
   return { scanned, excluded, logs: logSizes.count, bytes: logSizes.total, passedOver, passedOverBytes }
 })
+
+/** RocksDB provides an eighth of it at once, which takes longer than all else where the logs are small. */
+const writeBufferSize = (bytes: number): number => Math.min(64, 1 + Math.ceil(bytes / mebibyte)) * mebibyte
+
+const mebibyte = 1024 * 1024
 
 const sizes: Store.Sizes = { pageCache: 64 * 1024 * 1024, writeBuffer: 128 * 1024 * 1024 }
 

@@ -403,6 +403,21 @@ describe("a database that is being rebuilt", () => {
     }))
 })
 
+describe("an index that one process owns for moments and another rebuilds all the time", () => {
+  test("has every entry that was acknowledged at each moment", (directory) =>
+    Effect.gen(function* () {
+      const [entryLogs, database] = [Path.join(directory, "logs"), Path.join(directory, "index")]
+      yield* Effect.scoped(EntryLog.make({ directory: entryLogs }))
+      const rebuilds = yield* start("rebuild", entryLogs, database, "1000000")
+      const owner = yield* start("own", entryLogs, database, "20")
+      assert.strictEqual(yield* owner.ended, 0, owner.printed().join(", "))
+      yield* rebuilds.kill
+      yield* rebuilds.ended
+      assert.isAbove(rebuilds.printed().filter((line) => line.startsWith("end")).length, 1)
+      assert.strictEqual(yield* using(database, (index) => index.entryCount), 20n)
+    }))
+})
+
 describe("a rebuild that is killed", () => {
   test("leaves the old index or the new one, whole, and the next one leaves nothing beside it", (directory) =>
     Effect.gen(function* () {

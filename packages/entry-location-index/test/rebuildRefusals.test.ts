@@ -427,6 +427,56 @@ describe("a disk with less room than the smallest index takes", () => {
   )
 })
 
+describe("a disk that is full by the time that the new index is written", () => {
+  testAsRoot("fails the rebuild with NoSpace, which leaves the old index and nothing beside it", (places) =>
+    Effect.gen(function* () {
+      const entryLogs = Path.join(places.directory, "many")
+      // More than RocksDB provides room for before.
+      const many = Array.from({ length: 50_000 }, (_, at) => ({
+        ledgerId: LedgerId.make(BigInt(at)),
+        entryId: EntryId.make(0n),
+        payload: new Uint8Array(0)
+      }))
+      yield* Effect.scoped(Effect.flatMap(EntryLog.make({ directory: entryLogs }), (log) => log.appendAll(many)))
+      const disk = Path.join(places.directory, "disk")
+      Fs.mkdirSync(disk)
+      yield* mounted(disk, "-t", "tmpfs", "-o", "size=32m", "tmpfs")
+      const database = Path.join(disk, "index")
+      Fs.cpSync(places.database, database, { recursive: true })
+      const filler = Path.join(disk, "filler")
+      // Not for the sample that the room is estimated by.
+      let asked = 0
+      const includes = () => {
+        asked += 1
+        if (asked === 5_000) fill(filler)
+        return true
+      }
+      const failure = yield* failureOf({ entryLogs, database, includes })
+      assert.strictEqual(failure.tag, "NoSpace", failure.message)
+      assert.deepStrictEqual(Fs.readdirSync(disk).toSorted(), ["filler", "index"])
+      Fs.rmSync(filler)
+      assert.deepStrictEqual(yield* using(database, everything), old)
+      const summary = yield* IndexRebuild.rebuild({ entryLogs, database, includes: (ledgerId) => ledgerId < 100n })
+      assert.deepInclude(summary, { entries: 100n, lost: 999n })
+    })
+  )
+})
+
+/** Writes to a file until there is no room. */
+const fill = (file: string): void => {
+  try {
+    for (const size of [2 ** 16, 2 ** 10, 1]) {
+      try {
+        for (;;) Fs.appendFileSync(file, new Uint8Array(size))
+      } catch (cause) {
+        assert.propertyVal(cause, "code", "ENOSPC")
+      }
+    }
+  } finally {
+    assert.isTrue(Fs.existsSync(file))
+  }
+}
+
 describe("options that cannot be meant", () => {
   const wrong: ReadonlyArray<readonly [string, unknown]> = [
     ["nothing", undefined],

@@ -76,7 +76,10 @@ export const isBroken = (error: RocksDBError.RocksDBError): boolean => {
 
 const outOfReach = new Set(["EACCES", "EPERM", "EROFS", "ESTALE", "ENODEV"])
 
-const open = (path: string) => RocksDB.make({ path, readOnly: true, createIfMissing: false })
+const open = (path: string) => RocksDB.make({ path, readOnly: true, createIfMissing: false, writeBufferSize })
+
+/** RocksDB provides an eighth of it at once for what the log files hold, which takes longer than to read a small index. */
+const writeBufferSize = "1 MiB"
 
 /** What tells that a database is no index, as words that go on from its name, if something does. */
 const findForeign = Effect.fnUntraced(function* (database: RocksDB.RocksDB["Service"], isMarked: boolean) {

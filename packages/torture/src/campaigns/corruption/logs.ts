@@ -31,7 +31,7 @@ export const mutant = Effect.fnUntraced(function* (
   const mutation = Mutation.mutate(random, path, names)
   tell(`${mutation.file} ${mutation.what}`)
   yield* Effect.scoped(read(pristine, path, mutation, outcome))
-  if (random.oneIn(3)) yield* rebuild(pristine, directory, outcome)
+  if (random.oneIn(3)) yield* rebuild(pristine, directory, mutation, outcome)
 })
 
 const read = Effect.fnUntraced(function* (
@@ -64,8 +64,13 @@ const read = Effect.fnUntraced(function* (
   yield* outcome.attempt("logs", log.logs)
 })
 
-/** The old index stays, or the new one holds what the logs do. */
-const rebuild = Effect.fnUntraced(function* (pristine: Pristine, directory: string, outcome: Answers) {
+/** The old index stays, or the new one holds what the logs do: every entry whose bytes are all there, too. */
+const rebuild = Effect.fnUntraced(function* (
+  pristine: Pristine,
+  directory: string,
+  mutation: Mutation.Mutation,
+  outcome: Answers
+) {
   const entryLogs = logsIn(directory)
   const rebuilt = yield* outcome.attempt(
     "rebuild",
@@ -83,6 +88,11 @@ const rebuild = Effect.fnUntraced(function* (pristine: Pristine, directory: stri
       return
     }
     if (rebuilt.entries !== BigInt(found.size)) outcome.wrong("the rebuilt index does not hold what the rebuild says")
+    for (const entry of pristine.appended) {
+      if (pristine.deleted.has(entry.ledgerId) || isHit(mutation, entry)) continue
+      if ((found.get(keyOf(entry.ledgerId, entry.entryId)) ?? -1n) >= entry.location) continue
+      outcome.wrong(`a rebuild succeeded without the intact entry ${describe(entry)}`)
+    }
     const log = yield* Effect.orDie(EntryLog.make({ directory: entryLogs, readOnly: true }))
     for (const [key, location] of found) {
       const [ledgerId = "", entryId = ""] = key.split(":")
