@@ -1,7 +1,8 @@
 /**
  * Packs the packages that are published, looks at the tarballs with publint and
  * attw, installs them in an empty folder as a user would, and uses them there
- * from plain JavaScript on every supported Node, and from TypeScript.
+ * from plain JavaScript on every supported Node, and from TypeScript. Of each
+ * package every module that its exports offer is looked at and imported.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
@@ -14,16 +15,28 @@ const otherNodes = { oldest: "22.19.0", newest: "26" }
 const repository = Path.resolve(import.meta.dirname, "..")
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "effect-bookie-packed-"))
 
+/** A package that is published. */
+interface Packed {
+  readonly name: string
+  readonly tarball: string
+  /** The modules that its exports offer beside the main one. */
+  readonly modules: ReadonlyArray<string>
+}
+
 const check = (): void => {
-  const tarballs = pack()
-  for (const tarball of tarballs) {
+  const packages = pack()
+  for (const { modules, tarball } of packages) {
     run(bin("publint"), ["run", tarball, "--strict"], folder)
-    run(bin("attw"), [tarball, "--profile", "esm-only"], folder)
+    // It looks at no module that a `*` in the exports stands for, unless it is told of it.
+    const entrypoints = ["--include-entrypoints", ...modules.map((module) => `./${module}`)]
+    run(bin("attw"), [tarball, "--profile", "esm-only", ...entrypoints], folder)
   }
-  console.log("publint and attw find nothing wrong with the packed packages")
-  install(tarballs)
+  console.log(`publint and attw find nothing wrong with ${packages.map(({ name }) => name).join(", ")}`)
+  install(packages.map(({ tarball }) => tarball))
+  Fs.writeFileSync(Path.join(folder, "imports.mjs"), packages.flatMap(importsOf).join("\n"))
   for (const node of [process.execPath, ...nodes()]) {
     Fs.rmSync(Path.join(folder, "data"), { recursive: true, force: true })
+    run(node, ["imports.mjs"], folder)
     process.stdout.write(`Node ${run(node, ["--version"], folder).trim()}: ${run(node, ["use.mjs"], folder)}`)
   }
   const flags = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--types", "", "--skipLibCheck"]
@@ -31,15 +44,23 @@ const check = (): void => {
   console.log("and their declarations compile")
 }
 
-/** The names of the tarballs, of every workspace that is not private. */
-const pack = (): ReadonlyArray<string> => {
-  for (const workspace of manifest(repository).workspaces) {
-    const directory = Path.join(repository, workspace)
-    if (manifest(directory).private) continue
-    run("npm", ["pack", "--silent", "--pack-destination", folder], directory)
-  }
-  return Fs.readdirSync(folder).filter((name) => name.endsWith(".tgz"))
+/** Packs every workspace that is not private. */
+const pack = (): ReadonlyArray<Packed> => {
+  const workspaces: ReadonlyArray<string> = manifest(repository).workspaces
+  return workspaces
+    .map((workspace) => Path.join(repository, workspace))
+    .filter((directory) => !manifest(directory).private)
+    .map((directory) => ({
+      name: manifest(directory).name,
+      tarball: run("npm", ["pack", "--silent", "--pack-destination", folder], directory).trim(),
+      modules: Fs.globSync("src/*.ts", { cwd: directory })
+        .map((file) => Path.basename(file, ".ts"))
+        .filter((module) => module !== "index")
+    }))
 }
+
+const importsOf = ({ modules, name }: Packed): ReadonlyArray<string> =>
+  [name, ...modules.map((module) => `${name}/${module}`)].map((module) => `import ${JSON.stringify(module)}`)
 
 const install = (tarballs: ReadonlyArray<string>): void => {
   const { effect } = manifest(repository).devDependencies

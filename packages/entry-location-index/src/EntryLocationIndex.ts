@@ -19,19 +19,19 @@ import * as EntryId from "@effect-bookie/entry-log/EntryId"
 import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type * as Location from "@effect-bookie/entry-log/Location"
 import { Lifecycle } from "@effect-bookie/lifecycle"
-import { RocksDB, type RocksDBError } from "@effect-bookie/rocksdb"
+import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
+import { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import type * as ByteSize from "effect/ByteSize"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Arguments from "./internal/arguments.ts"
 import * as Batches from "./internal/commit/batch.ts"
-import * as CallerRecords from "./internal/commit/CallerRecords.ts"
-import { Changes } from "./internal/Changes.ts"
+import * as CallerRecords from "./internal/CallerRecords.ts"
+import { WriteBatch } from "./internal/WriteBatch.ts"
 import * as Checkpointer from "./internal/checkpoint/Checkpointer.ts"
 import * as Committer from "./internal/commit/Committer.ts"
 import * as Compactor from "./internal/checkpoint/Compactor.ts"
@@ -103,7 +103,7 @@ export interface Records {
   ) => Stream.Stream<RocksDB.Entry, RocksDBError.RocksDBError>
 }
 
-/** Changes that are gathered one by one, and committed together. */
+/** WriteBatch that are gathered one by one, and committed together. */
 export interface Batch {
   /** How many changes it holds. */
   readonly size: number
@@ -228,12 +228,8 @@ export const make: (
   options?: Options | undefined
 ) => Effect.Effect<EntryLocationIndex["Service"], RocksDBError.RocksDBError, Scope.Scope | RocksDB.RocksDB> =
   Effect.fnUntraced(function* (options?: Options | undefined) {
-    // A scope of its own, so that its steps follow one another even where the finalizers around them run at once.
-    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
-    return yield* open(options).pipe(
-      Scope.provide(scope),
-      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
-    )
+    const { path } = yield* RocksDB.RocksDB
+    return yield* OwnScope.open(open(options), () => RocksDBError.closed({ operation: "open", path }))
   })
 
 /** Provides the index of the database. */
@@ -297,9 +293,9 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
       )
       return submit(operation, { changes, size, fill })
     })
-  const one = (operation: string, take: (changes: Changes) => string | undefined): Answer<void> =>
+  const one = (operation: string, take: (changes: WriteBatch) => string | undefined): Answer<void> =>
     Effect.suspend(() => {
-      const changes = new Changes(1)
+      const changes = new WriteBatch(1)
       const problem = take(changes)
       return problem === undefined ? submit(operation, { changes, size: 1 }) : gate.refuseArgument(operation, problem)
     })
@@ -317,7 +313,7 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
         if (typeof taken === "string") return gate.refuseArgument("moveLocations", taken)
         const durability = Batches.durabilityOf(options)
         if (typeof durability === "object") return gate.refuseArgument("moveLocations", durability.problem)
-        const submission = { changes: new Changes(0), size: taken.entries.length, durability, moves: taken }
+        const submission = { changes: new WriteBatch(0), size: taken.entries.length, durability, moves: taken }
         return Effect.map(submit("moveLocations", submission), () => taken.moved)
       }),
     makeBatch: Effect.sync(() =>
@@ -350,7 +346,7 @@ const service = (gate: Gate, store: Store.Store, committer: Committer.Committer)
 
 /** Adds an entry to changes, or says what is wrong with it. */
 const add = (
-  changes: Changes,
+  changes: WriteBatch,
   ledgerId: LedgerId.LedgerId,
   entryId: EntryId.EntryId,
   location: Location.Location
@@ -366,7 +362,7 @@ const addEntry: Take<EntryLocation> = (changes, entry, nth) => {
   return add(changes, ledgerId, entryId, location)
 }
 
-const deleteLedger = (changes: Changes, ledgerId: LedgerId.LedgerId): string | undefined => {
+const deleteLedger = (changes: WriteBatch, ledgerId: LedgerId.LedgerId): string | undefined => {
   const problem = Arguments.checkLedgerId(ledgerId)
   if (problem === undefined) changes.deleteLedger(ledgerId)
   return problem

@@ -9,6 +9,8 @@
  * - The old index may be missing or corrupt, but it must not be in use: it is
  *   locked for as long as a rebuild runs. What is no index of this package is not
  *   replaced: coming from BookKeeper, build the index into a directory of its own.
+ *   A database that cannot be read is one if it has a file `INDEX`, or if
+ *   `overwrite: true` says so; what others kept in it goes with it.
  * - Of an entry that is in the logs more than once, the one in the latest log, then
  *   at the latest position, holds.
  * - It never replaces an index by one that lost what the logs should hold. Damage
@@ -47,7 +49,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Changes } from "./internal/Changes.ts"
+import { WriteBatch } from "./internal/WriteBatch.ts"
 import { LogSizes } from "./internal/rebuild/LogSizes.ts"
 import * as LogSync from "./internal/rebuild/LogSync.ts"
 import * as PreviousIndex from "./internal/rebuild/PreviousIndex.ts"
@@ -82,6 +84,11 @@ export interface Options {
    * summary says what is missing. Default: false.
    */
   readonly salvage?: boolean | undefined
+  /**
+   * Whether to replace also a database of this engine that cannot be read, and of which nothing says that it was an index:
+   * no file `INDEX`, which an index leaves beside its database at its first write. Default: false.
+   */
+  readonly overwrite?: boolean | undefined
 }
 
 /** How far a rebuild is. */
@@ -143,10 +150,10 @@ export const rebuildWithoutEngine = (
 
 const run = Effect.fnUntraced(function* (settings: Settings) {
   const start = yield* Clock.currentTimeMillis
-  const { database, entryLogs, maxEntrySize } = settings
+  const { entryLogs, maxEntrySize } = settings
   const entryLog = yield* EntryLog.make({ directory: entryLogs, maxEntrySize, readOnly: true })
-  const target = yield* TargetDirectory.open(database, entryLog.directory)
-  const logSizes = yield* LogSizes.read(entryLog.directory)
+  const target = yield* TargetDirectory.open(settings, entryLog.directory)
+  const logSizes = yield* LogSizes.read(entryLog.directory, settings.salvage)
   yield* refuseNothing("entry log", logSizes.count, settings, target)
   const workspace = yield* Workspace.open(target.path)
   yield* refuseTooLittleRoom(settings, entryLog, logSizes, workspace)
@@ -210,11 +217,11 @@ const build: (
   let passedOverBytes = 0
   let scanned = 0
   let excluded = 0
-  let changes = new Changes()
+  let changes = new WriteBatch()
   const commit = (bytes: number) =>
     Effect.suspend(() => {
       const taken = changes
-      changes = new Changes()
+      changes = new WriteBatch()
       return Effect.andThen(store.commit(taken, "buffered"), onProgress({ scanned, bytes, totalBytes: logSizes.total }))
     })
   const onPassedOver = (damage: EntryLog.PassedOver) =>

@@ -3,14 +3,14 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { EntryId, LedgerId, Location } from "../src/index.ts"
-import { Changes } from "../src/internal/Changes.ts"
+import { WriteBatch } from "../src/internal/WriteBatch.ts"
 import { Planner, Presence } from "../src/internal/commit/CommitPlan.ts"
 import { Memtable } from "../src/internal/memtable/Memtable.ts"
 import { high, low } from "../src/internal/words.ts"
 
 /** Adds an entry to each of some ledgers in turn, twice over in one commit. */
 const commit = (planner: Planner, memtable: Memtable, entries: number, nth: number): number => {
-  const changes = new Changes()
+  const changes = new WriteBatch()
   const slots: Array<number> = []
   for (const ledgerId of [1n, 2n, 1n, 2n, 1n]) {
     const slot = memtable.slotOf(high(ledgerId), low(ledgerId))
@@ -22,7 +22,7 @@ const commit = (planner: Planner, memtable: Memtable, entries: number, nth: numb
   while (!planning.step());
   const plan = planning.finish()
   if (plan._tag !== "CommitPlan") return assert.fail("no page had to be known")
-  memtable.apply(changes, plan.runs, (run) => plan.runs.slot(run))
+  memtable.apply(changes, plan.groups, (run) => plan.groups.slot(run))
   return plan.entries
 }
 

@@ -5,8 +5,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { EntryId, LedgerId, Location } from "../src/index.ts"
-import * as Words from "../src/internal/Changes.ts"
-import { Changes } from "../src/internal/Changes.ts"
+import * as Words from "../src/internal/WriteBatch.ts"
+import { WriteBatch } from "../src/internal/WriteBatch.ts"
 import { decode, Encoder, type JournalRecord } from "../src/internal/journal/JournalRecord.ts"
 import { high, join, low } from "../src/internal/words.ts"
 import { maxId } from "./support.ts"
@@ -45,7 +45,7 @@ const Run = Schema.Union([Add, Schema.TaggedStruct("delete", { ledgerId: Id })])
 
 type Run = typeof Run.Type
 
-const Record = Schema.Struct({ runs: Schema.Array(Run).check(Schema.isMaxLength(12)), entries: Count })
+const Record = Schema.Struct({ groups: Schema.Array(Run).check(Schema.isMaxLength(12)), entries: Count })
 
 type Record = typeof Record.Type
 
@@ -76,16 +76,16 @@ const plain = (run: Run): Plain => {
   }
 }
 
-const encode = (encoder: Encoder, { entries, runs }: Record): Uint8Array => {
-  const changes = new Changes()
+const encode = (encoder: Encoder, { entries, groups }: Record): Uint8Array => {
+  const changes = new WriteBatch()
   encoder.begin()
-  for (const { added, entries: ofLedger, isDelete, last, ledgerId } of runs.map(plain)) {
+  for (const { added, entries: ofLedger, isDelete, last, ledgerId } of groups.map(plain)) {
     const start = changes.size
     if (isDelete) changes.deleteLedger(LedgerId.make(ledgerId))
     for (const [entryId, location] of added) {
       changes.add(LedgerId.make(ledgerId), EntryId.make(entryId), Location.make(location))
     }
-    encoder.run(
+    encoder.group(
       changes,
       start,
       changes.size,
@@ -98,16 +98,16 @@ const encode = (encoder: Encoder, { entries, runs }: Record): Uint8Array => {
 }
 
 /** What a record that has been read says, run by run. */
-const plainOf = ({ changes, runs }: JournalRecord): ReadonlyArray<Plain> => {
-  const id = (call: number, highAt: number, lowAt: number) =>
-    join(changes.words[call * Words.stride + highAt] ?? 0, changes.words[call * Words.stride + lowAt] ?? 0)
-  return Array.from({ length: runs.size }, (_, nth) => {
-    const start = runs.start(nth)
-    const calls = Array.from({ length: runs.end(nth) - start }, (_, at) => start + at)
+const plainOf = ({ changes, groups }: JournalRecord): ReadonlyArray<Plain> => {
+  const id = (mutation: number, highAt: number, lowAt: number) =>
+    join(changes.words[mutation * Words.stride + highAt] ?? 0, changes.words[mutation * Words.stride + lowAt] ?? 0)
+  return Array.from({ length: groups.size }, (_, nth) => {
+    const start = groups.start(nth)
+    const mutations = Array.from({ length: groups.end(nth) - start }, (_, at) => start + at)
     const isDelete = changes.isDelete(start)
-    for (const call of calls) {
+    for (const mutation of mutations) {
       assert.strictEqual(
-        id(call, Words.ledgerHighAt, Words.ledgerLowAt),
+        id(mutation, Words.ledgerHighAt, Words.ledgerLowAt),
         id(start, Words.ledgerHighAt, Words.ledgerLowAt)
       )
     }
@@ -116,11 +116,12 @@ const plainOf = ({ changes, runs }: JournalRecord): ReadonlyArray<Plain> => {
       isDelete,
       added: isDelete
         ? []
-        : calls.map(
-            (call) => [id(call, Words.entryHighAt, Words.entryLowAt), id(call, Words.highAt, Words.lowAt)] as const
+        : mutations.map(
+            (mutation) =>
+              [id(mutation, Words.entryHighAt, Words.entryLowAt), id(mutation, Words.highAt, Words.lowAt)] as const
           ),
-      entries: runs.entries(nth),
-      last: runs.lastHigh(nth) < 0 ? undefined : join(runs.lastHigh(nth), runs.lastLow(nth))
+      entries: groups.entries(nth),
+      last: groups.lastHigh(nth) < 0 ? undefined : join(groups.lastHigh(nth), groups.lastLow(nth))
     }
   })
 }
@@ -153,7 +154,7 @@ describe("a journal record", () => {
       const found = decode(encode(encoder, record))
       if (typeof found === "string") return assert.fail(found)
       assert.strictEqual(found.entries, record.entries)
-      assert.deepStrictEqual(plainOf(found), record.runs.map(plain))
+      assert.deepStrictEqual(plainOf(found), record.groups.map(plain))
     },
     { arbitrary: { runs: 300 } }
   )
@@ -209,7 +210,7 @@ describe("a journal record", () => {
       entriesOfLedger: 1000,
       entries: { _tag: "each", ids: Array.from({ length: 1000 }, (_, at) => BigInt(at)) }
     } as const
-    assert.isBelow(encode(encoder, { runs: [one as never], entries: 1000 }).length, 2.1 * 1000)
+    assert.isBelow(encode(encoder, { groups: [one as never], entries: 1000 }).length, 2.1 * 1000)
   })
 
   const many = [255, 255, 255, 255]

@@ -5,11 +5,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { EntryId, LedgerId, Location } from "../src/index.ts"
 import * as LocationPage from "../src/internal/pages/LocationPage.ts"
-import { Changes } from "../src/internal/Changes.ts"
+import { WriteBatch } from "../src/internal/WriteBatch.ts"
 import type { ChangedLedgers } from "../src/internal/memtable/ChangedLedgers.ts"
 import type { LedgerSnapshot } from "../src/internal/memtable/LedgerSnapshot.ts"
 import { Memtable } from "../src/internal/memtable/Memtable.ts"
-import { Runs } from "../src/internal/Runs.ts"
+import { LedgerGroups } from "../src/internal/LedgerGroups.ts"
 import { WordIndex } from "../src/internal/memtable/WordIndex.ts"
 import { entryIn, pageOf } from "../src/internal/pages/pages.ts"
 import { high, low, type MapKey } from "../src/internal/words.ts"
@@ -79,7 +79,7 @@ class Both {
     }
     const ledger = this.ledgers.get(step.ledgerId) ?? { entries: new Map<bigint, bigint>(), isDeleted: false }
     this.ledgers.set(step.ledgerId, ledger)
-    const changes = new Changes()
+    const changes = new WriteBatch()
     if (step._tag === "delete") {
       ledger.entries.clear()
       ledger.isDeleted = true
@@ -94,8 +94,8 @@ class Both {
       }
     }
     const last = lastOf(ledger)
-    const runs = new Runs()
-    runs.add(
+    const groups = new LedgerGroups()
+    groups.add(
       -1,
       changes.size,
       ledger.entries.size,
@@ -103,7 +103,7 @@ class Both {
       last === undefined ? 0 : low(last)
     )
     const slot = this.slot(step.ledgerId)
-    this.memtable.apply(changes, runs, () => slot)
+    this.memtable.apply(changes, groups, () => slot)
   }
 
   assertEqual(): void {
@@ -195,7 +195,7 @@ const entriesOf = (pages: Iterable<readonly [number: MapKey, page: LocationPage.
   return entries
 }
 
-/** Runs something that can have memory for so many typed arrays of words and numbers. */
+/** LedgerGroups something that can have memory for so many typed arrays of words and numbers. */
 const withMemoryFor = (arrays: number, run: () => unknown): void => {
   const { Float64Array, Int32Array } = globalThis
   let left = arrays
@@ -318,13 +318,13 @@ describe("a memtable", () => {
     both.apply({ _tag: "addRun", ledgerId: 1n, from: 0, count: 300 })
     while (!both.memtable.reserve(5_000));
     withMemoryFor(0, () => both.memtable.reserve(5_000))
-    const changes = new Changes(5_000)
+    const changes = new WriteBatch(5_000)
     for (let at = 0n; at < 5_000n; at++)
       changes.add(LedgerId.make(1n), EntryId.make(1_000n + 16n * at), Location.make(at))
-    const runs = new Runs()
-    runs.add(-1, 5_000, 5_300, 0, 1_000 + 16 * 4_999)
+    const groups = new LedgerGroups()
+    groups.add(-1, 5_000, 5_300, 0, 1_000 + 16 * 4_999)
     const slot = both.slot(1n)
-    withMemoryFor(0, () => both.memtable.apply(changes, runs, () => slot))
+    withMemoryFor(0, () => both.memtable.apply(changes, groups, () => slot))
     const entries = entriesOf(pagesIn(both.memtable.snapshot(slot, 4, Infinity)))
     assert.strictEqual(entries.length, 5_000 - 2)
     assert.strictEqual(both.memtable.get(slot, 0, 1_000 + 16 * 4_999), Location.make(4_999n))
@@ -356,12 +356,12 @@ describe("a memtable", () => {
     const both = new Both()
     const before = process.memoryUsage().arrayBuffers
     for (let ledgerId = 0n; ledgerId < 40_000n; ledgerId++) {
-      const changes = new Changes()
+      const changes = new WriteBatch()
       changes.add(LedgerId.make(ledgerId), EntryId.make(0n), Location.make(1n))
-      const runs = new Runs()
-      runs.add(-1, 1, 1, 0, 0)
+      const groups = new LedgerGroups()
+      groups.add(-1, 1, 1, 0, 0)
       const slot = both.slot(ledgerId)
-      both.memtable.apply(changes, runs, () => slot)
+      both.memtable.apply(changes, groups, () => slot)
     }
     // What is no longer used may not have been collected, which can only make the difference larger.
     assert.isBelow(both.memtable.bytes, process.memoryUsage().arrayBuffers - before)

@@ -31,7 +31,7 @@ const ledger = LedgerId.make
 /** More ledgers of one entry than a checkpoint writes at once. */
 const many = Array.from({ length: 9_000 }, (_, at) => entry(BigInt(1_000 + at), 5n, BigInt(at)))
 
-/** Changes over what pages hold, for several writes of a checkpoint. */
+/** WriteBatch over what pages hold, for several writes of a checkpoint. */
 const prepare = (index: Index) =>
   Effect.gen(function* () {
     yield* index.addLocations([1n, 2n, 3n].flatMap((ledgerId) => range(ledgerId, 0, 700, () => 1n)))
@@ -477,16 +477,16 @@ describe("two indexes on one database", () => {
   )
 })
 
-describe("a rotten page under what is in memory", () => {
-  const rotten = Uint8Array.of(LocationPage.version, 255, 0, 1, 2, 3)
+describe("a damaged page under what is in memory", () => {
+  const damaged = Uint8Array.of(LocationPage.version, 255, 0, 1, 2, 3)
 
-  /** Ledger 1, whose last page is rotten, and ledger 2. */
+  /** Ledger 1, whose last page is damaged, and ledger 2. */
   const prepared = Effect.gen(function* () {
     const path = yield* temporaryDirectory
     yield* using(path, (index) =>
       Effect.andThen(index.addLocations([...range(1n, 0, 300), ...range(2n, 0, 300)]), index.compact)
     )
-    yield* raw(path, (database) => database.put(Keys.page(1n, 1), rotten))
+    yield* raw(path, (database) => database.put(Keys.page(1n, 1), damaged))
     return path
   })
 

@@ -264,7 +264,7 @@ describe("a write that fails", () => {
 })
 
 describe("a commit about something that is damaged", () => {
-  /** Ledger 1 has a rotten page, ledger 2 a rotten record; ledgers 3 to 6 are whole. */
+  /** Ledger 1 has a damaged page, ledger 2 a damaged record; ledgers 3 to 6 are whole. */
   const damaged = Effect.gen(function* () {
     const path = yield* temporaryDirectory
     const ledgers = [1n, 2n, 3n, 4n, 5n, 6n]

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { NativeEngine, RocksDB } from "@effect-bookie/rocksdb"
 import { EntryId, EntryLocationIndex, LedgerId } from "../src/index.ts"
-import { Changes } from "../src/internal/Changes.ts"
+import { WriteBatch } from "../src/internal/WriteBatch.ts"
 import * as Store from "../src/internal/Store.ts"
 import * as Keys from "../src/internal/pages/keys.ts"
 import {
@@ -239,7 +239,7 @@ describe("what is not in pages yet", () => {
         const database = yield* RocksDB.make({ path })
         const store = yield* Store.open(database, { pageCache: 0, writeBuffer: 100_000 })
         for (let round = 0; round < 20; round++) {
-          const changes = new Changes()
+          const changes = new WriteBatch()
           for (let at = 0; at < 1_000; at++) changes.deleteLedger(ledger(BigInt(round * 1_000 + at)))
           yield* store.commit(changes, "buffered")
         }
@@ -250,7 +250,7 @@ describe("what is not in pages yet", () => {
 })
 
 describe("a journal that is not what was written", () => {
-  const rotten = (name: string, damage: (path: string) => ReadonlyArray<RocksDB.Operation>, problem: RegExp) =>
+  const damaged = (name: string, damage: (path: string) => ReadonlyArray<RocksDB.Operation>, problem: RegExp) =>
     test(`${name} is Corruption at the open, and nothing is written`, (path) =>
       Effect.gen(function* () {
         yield* using(path, commits)
@@ -269,20 +269,20 @@ describe("a journal that is not what was written", () => {
         )
       }))
 
-  rotten(
+  damaged(
     "with a record of other bytes",
     () => [{ type: "put", key: Keys.journal(4), value: Uint8Array.of(1, 2, 3) }],
-    /journal record 4 is rotten/
+    /journal record 4 is damaged/
   )
-  rotten("with an empty record", () => [{ type: "put", key: Keys.journal(10), value: new Uint8Array(0) }], /record 10/)
-  rotten("without its first record", () => [{ type: "remove", key: Keys.journal(1) }], /goes on with 2 after 0/)
-  rotten("without one in the middle", () => [{ type: "remove", key: Keys.journal(7) }], /goes on with 8 after 6/)
-  rotten(
+  damaged("with an empty record", () => [{ type: "put", key: Keys.journal(10), value: new Uint8Array(0) }], /record 10/)
+  damaged("without its first record", () => [{ type: "remove", key: Keys.journal(1) }], /goes on with 2 after 0/)
+  damaged("without one in the middle", () => [{ type: "remove", key: Keys.journal(7) }], /goes on with 8 after 6/)
+  damaged(
     "with a key that is too long",
     () => [{ type: "put", key: Uint8Array.of(...Keys.journal(10), 0), value: Uint8Array.of(1, 0, 0, 0) }],
     /journal/
   )
-  rotten(
+  damaged(
     "with a number that cannot be",
     () => [{ type: "put", key: Uint8Array.of(3, 255, 0, 0, 0, 0, 0, 0, 0), value: Uint8Array.of(1, 0, 0, 0) }],
     /journal/

@@ -54,6 +54,17 @@ describe("after the release", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("the scope opens no index again, and the database can have one in another", () =>
+    Effect.gen(function* () {
+      const database = yield* Effect.provide(RocksDB.make({ path: yield* temporaryDirectory }), NativeEngine.layer)
+      const make = Effect.provideService(EntryLocationIndex.make(), RocksDB.RocksDB, database)
+      const scope = yield* Scope.make()
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* tagOf(Scope.provide(make, scope)), "Closed")
+      assert.strictEqual(yield* (yield* make).entryCount, 0n)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("a stream that was left open fails with Closed", () =>
     Effect.gen(function* () {
       const { close, closeIndex, index } = yield* opened

@@ -238,7 +238,7 @@ const leavesOld = (
   })
 
 describe("a rebuild that fails", () => {
-  test("because a log is rotten leaves the old index", (directory) =>
+  test("because a log is damaged leaves the old index", (directory) =>
     leavesOld(directory, "EntryLogError Corruption", ({ entryLogs }) => {
       const log = Path.join(entryLogs, "0.log")
       const bytes = Fs.readFileSync(log)

@@ -176,6 +176,25 @@ describe("a rebuild leaves alone, and does not count, what is no log", () => {
   }
 })
 
+describe("a rebuild beside a link that has the name of a log and leads nowhere", () => {
+  test("says so before the work, and passes it over where that is asked for", ({ database, entryLogs }) =>
+    Effect.gen(function* () {
+      Fs.symlinkSync("/gone/2.log", Path.join(entryLogs, "2.log"))
+      let told = 0
+      const onProgress = () => Effect.sync(() => void (told += 1))
+      const error = yield* Effect.flip(IndexRebuild.rebuild({ entryLogs, database, onProgress }))
+      assert.strictEqual(error.reason._tag, "NotFound")
+      assert.include(error.message, `${Path.join(entryLogs, "2.log")} is a symbolic link to /gone/2.log`)
+      assert.strictEqual(told, 0)
+      const { entries, passedOver } = yield* IndexRebuild.rebuild({ entryLogs, database, salvage: true })
+      assert.strictEqual(entries, 20n)
+      assert.deepStrictEqual(
+        passedOver.map(({ file }) => file),
+        [Path.join(entryLogs, "2.log")]
+      )
+    }))
+})
+
 describe("a rebuild counts what the old index had and the new one has not", () => {
   test("by entries, in the journal, in pages, and in ledgers that are not included", ({ database, entryLogs }) =>
     Effect.gen(function* () {
@@ -310,6 +329,24 @@ describe("a rebuild refuses a database that", () => {
       assert.deepStrictEqual(contents(database), before)
     }))
 
+  test("cannot be read, and is this engine's, but nothing says that there was an index, unless the caller does", (places) =>
+    Effect.gen(function* () {
+      const database = Path.join(places.directory, "other")
+      yield* RocksDB.RocksDB.use((other) => other.put(Uint8Array.of(0x20), Uint8Array.of(1))).pipe(
+        Effect.provide(RocksDB.layer({ path: database }))
+      )
+      Fs.writeFileSync(Path.join(database, "CURRENT"), "garbage\n")
+      const before = contents(database)
+      yield* refuses(places, "UnsupportedFormat", "overwrite: true", { database })
+      const after = contents(database)
+      assert.deepStrictEqual({ ...after, "OWNER.lock": undefined }, { ...before, "OWNER.lock": undefined })
+      const summary = yield* IndexRebuild.rebuild({ entryLogs: places.entryLogs, database, overwrite: true })
+      assert.deepInclude(summary, { entries: 20n, lost: undefined })
+      // From now on the index says so itself.
+      Fs.writeFileSync(Path.join(database, "CURRENT"), "garbage\n")
+      assert.strictEqual((yield* IndexRebuild.rebuild({ entryLogs: places.entryLogs, database })).entries, 20n)
+    }))
+
   test("another engine wrote", (places) =>
     Effect.gen(function* () {
       const marker = Path.join(places.database, "ENGINE")
@@ -399,7 +436,8 @@ describe("options that cannot be meant", () => {
     ["logs that are no path", { entryLogs: undefined, database: "index" }],
     ["includes that is no function", { entryLogs: "logs", database: "index", includes: [1n] }],
     ["onProgress that is no function", { entryLogs: "logs", database: "index", onProgress: true }],
-    ["salvage that is no boolean", { entryLogs: "logs", database: "index", salvage: "yes" }]
+    ["salvage that is no boolean", { entryLogs: "logs", database: "index", salvage: "yes" }],
+    ["overwrite that is no boolean", { entryLogs: "logs", database: "index", overwrite: 1 }]
   ]
   it.effect.each([...wrong])("are an InvalidArgument: %s", ([, options]) =>
     Effect.gen(function* () {

@@ -25,7 +25,7 @@ const Step = Schema.Union([
 
 const Steps = Schema.Array(Step).check(Schema.isMaxLength(6))
 
-/** Changes ledger 1 and the ledgers from 10 on. */
+/** WriteBatch ledger 1 and the ledgers from 10 on. */
 const run = (index: Index, nth: number, step: typeof Step.Type) => {
   const locationOf = (entryId: bigint) => BigInt(nth) * 2n ** 33n + entryId * 1000n
   switch (step._tag) {

@@ -1,5 +1,5 @@
 /**
- * What stands on disk: an index of another version is left as it is, rotten
+ * What stands on disk: an index of another version is left as it is, damaged
  * records are told, and a read-only database is only read.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -221,18 +221,18 @@ describe("a new index", () => {
     }))
 })
 
-describe("a rotten page", () => {
-  const rotten = Uint8Array.of(LocationPage.version, 255, 0, 1, 2, 3)
+describe("a damaged page", () => {
+  const damaged = Uint8Array.of(LocationPage.version, 255, 0, 1, 2, 3)
 
   test("is Corruption to lookups and scans, and other pages are read", (path) =>
     Effect.gen(function* () {
       yield* paged(path, [...range(1n, 0, 1000), ...range(2n, 0, 10)])
-      yield* raw(path, (database) => database.put(pageKey(1, 2), rotten))
+      yield* raw(path, (database) => database.put(pageKey(1, 2), damaged))
       yield* using(path, (index) =>
         Effect.gen(function* () {
           const { _tag, message } = yield* reasonOf(index.getLocation(ledger(1n), EntryId.make(600n)))
           assert.strictEqual(_tag, "Corruption")
-          assert.match(message, /page 2 of ledger 1 is rotten: .*Rebuild the index/)
+          assert.match(message, /page 2 of ledger 1 is damaged: .*Rebuild the index/)
           assert.strictEqual(
             yield* tagOf(index.getLocations([...range(2n, 0, 1), ...range(1n, 600, 601)])),
             "Corruption"
@@ -254,7 +254,7 @@ describe("a rotten page", () => {
   test("fails a commit to it and leaves the index as it is; its ledger can be deleted", (path) =>
     Effect.gen(function* () {
       yield* paged(path, range(1n, 0, 300))
-      yield* raw(path, (database) => database.put(pageKey(1, 0), rotten))
+      yield* raw(path, (database) => database.put(pageKey(1, 0), damaged))
       yield* using(path, (index) =>
         Effect.gen(function* () {
           assert.strictEqual(yield* tagOf(index.addLocations([entry(1n, 5n, 5n), entry(2n, 1n, 1n)])), "Corruption")
@@ -271,8 +271,8 @@ describe("a rotten page", () => {
   test("is found even if only its key is", (path) =>
     Effect.gen(function* () {
       yield* paged(path, range(1n, 0, 3))
-      yield* raw(path, (database) => database.put(Uint8Array.of(...pageKey(1, 1), 7), rotten))
-      yield* raw(path, (database) => database.put(Uint8Array.of(...ledgerKey(1), 7), rotten))
+      yield* raw(path, (database) => database.put(Uint8Array.of(...pageKey(1, 1), 7), damaged))
+      yield* raw(path, (database) => database.put(Uint8Array.of(...ledgerKey(1), 7), damaged))
       yield* using(path, (index) =>
         Effect.gen(function* () {
           assert.strictEqual(yield* tagOf(Stream.runDrain(index.entries(ledger(1n)))), "Corruption")
@@ -282,7 +282,7 @@ describe("a rotten page", () => {
     }))
 })
 
-describe("a rotten record of a ledger", () => {
+describe("a damaged record of a ledger", () => {
   test("is Corruption to the last entry and to a commit", (path) =>
     Effect.gen(function* () {
       const records = [

@@ -27,9 +27,9 @@ const damages: ReadonlyArray<readonly [string, RocksDB.Operation, RegExp]> = [
   ["a page is missing", { type: "remove", key: Keys.page(7n, 1) }, /record of ledger 7 does not say/],
   ["the last page is missing", { type: "remove", key: Keys.page(2999n, 0) }, /3000 ledgers have a record, and 2999/],
   [
-    "a page is rotten",
+    "a page is damaged",
     { type: "put", key: Keys.page(7n, 1), value: Uint8Array.of(1, 1) },
-    /page 1 of ledger 7 is rotten/
+    /page 1 of ledger 7 is damaged/
   ],
   ["the record of a ledger is missing", { type: "remove", key: Keys.ledger(2999n) }, /record of ledger 2999 does not/],
   [

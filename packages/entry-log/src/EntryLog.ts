@@ -42,6 +42,8 @@ import { writing } from "./internal/writing.ts"
 import type { LedgerId } from "./LedgerId.ts"
 import type { Location } from "./Location.ts"
 
+export type { Statistics } from "./internal/Statistics.ts"
+
 /** An entry of a ledger. */
 export interface Entry {
   readonly ledgerId: LedgerId
@@ -198,6 +200,31 @@ export interface Service {
    * runs; with an entry that is invalid then, none is appended. If it fails otherwise, or because a payload has changed
    * while it waited, some of them may stand in the logs; appending all of them again is safe, since of an entry that is
    * there twice the latest holds.
+   *
+   * @example
+   * ```ts
+   * import { EntryId, EntryLog, LedgerId } from "@effect-bookie/entry-log"
+   * import { Console, Effect } from "effect"
+   *
+   * const program = Effect.gen(function* () {
+   *   const log = yield* EntryLog.EntryLog
+   *   const ledgerId = LedgerId.make(7)
+   *   const entries = ["hello", "world"].map((text, id) => ({
+   *     ledgerId,
+   *     entryId: EntryId.make(id),
+   *     payload: new TextEncoder().encode(text)
+   *   }))
+   *
+   *   const [, second] = yield* log.appendAll(entries)
+   *   yield* log.sync // on disk: the locations may now be kept
+   *   if (second === undefined) return
+   *
+   *   const payload = yield* log.read(ledgerId, EntryId.make(1), second)
+   *   yield* Console.log(new TextDecoder().decode(payload)) // world
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(program, EntryLog.layerTemp()))
+   * ```
    */
   readonly appendAll: (
     entries: ReadonlyArray<Entry>
@@ -233,6 +260,34 @@ export interface Service {
    * crash can have left, and with `Closed` once the entry log is. A torn tail ends only its own log: a log that is not
    * sealed, and in which nothing that can be read as an entry follows. The payloads of one buffer, 256 KiB, share its
    * memory: they cannot be transferred to another thread, and each keeps all of it alive, so copy what you keep or send.
+   *
+   * @example
+   * ```ts
+   * import { EntryId, EntryLog, LedgerId } from "@effect-bookie/entry-log"
+   * import { Console, Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function* () {
+   *   const log = yield* EntryLog.EntryLog
+   *   for (const id of [0, 1, 2]) yield* log.append(LedgerId.make(7), EntryId.make(id), new Uint8Array(100))
+   *
+   *   // How many bytes each ledger has, without reading them.
+   *   const lengths = new Map<LedgerId.LedgerId, number>()
+   *   for (const { ledgers } of yield* log.logs) {
+   *     for (const [ledgerId, bytes] of ledgers) lengths.set(ledgerId, (lengths.get(ledgerId) ?? 0) + bytes)
+   *   }
+   *   yield* Console.log(lengths.get(LedgerId.make(7))) // 360
+   *
+   *   // Where the entries are, of what can be read of a damaged directory.
+   *   const entries = log.scan({
+   *     payloads: false,
+   *     salvage: true,
+   *     onPassedOver: ({ bytes, file, why }) => Effect.logWarning(`${bytes} bytes of ${file}: ${why}`)
+   *   })
+   *   yield* Console.log(yield* Stream.runCount(entries)) // 3
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(program, EntryLog.layerTemp()))
+   * ```
    */
   readonly scan: (options?: ScanOptions | undefined) => Stream.Stream<LocatedEntry, EntryLogError.EntryLogError>
   /**
@@ -296,8 +351,9 @@ export const layer = (options: Options): Layer.Layer<EntryLog, EntryLogError.Ent
 
 /**
  * Every option from the environment, or wherever the `ConfigProvider` looks: `ENTRY_LOG_DIRECTORY`,
- * `ENTRY_LOG_MAX_LOG_SIZE="1 GiB"`, `ENTRY_LOG_MAX_ENTRY_SIZE` and `ENTRY_LOG_READ_ONLY`. All but the directory may be
- * absent.
+ * `ENTRY_LOG_MAX_LOG_SIZE="1 GiB"`, `ENTRY_LOG_MAX_ENTRY_SIZE="5121 KiB"` and `ENTRY_LOG_READ_ONLY="false"`. All but the
+ * directory may be absent. Each is the option of that name; those of a database, such as `ROCKSDB_READ_ONLY`, do not count
+ * here.
  */
 export const config: Config.Config<Options> = Config.all({
   directory: Config.NonEmptyString("ENTRY_LOG_DIRECTORY"),
@@ -306,7 +362,24 @@ export const config: Config.Config<Options> = Config.all({
   readOnly: optional(Config.Boolean("ENTRY_LOG_READ_ONLY"))
 })
 
-/** Provides a directory whose options come from Effect's Config: by default all of them, as {@link config} reads them. */
+/**
+ * Provides a directory whose options come from Effect's Config: by default all of them, as {@link config} reads them.
+ *
+ * @example
+ * ```ts
+ * import { EntryLog } from "@effect-bookie/entry-log"
+ * import { ConfigProvider, Console, Effect, Layer } from "effect"
+ *
+ * // In a test: what the environment has otherwise.
+ * const EnvironmentTest = ConfigProvider.layer(
+ *   ConfigProvider.fromUnknown({ ENTRY_LOG_DIRECTORY: "logs", ENTRY_LOG_MAX_LOG_SIZE: "256 MiB" })
+ * )
+ *
+ * const program = Effect.andThen(EntryLog.EntryLog, ({ directory }) => Console.log(directory.endsWith("/logs"))) // true
+ *
+ * await Effect.runPromise(Effect.provide(program, Layer.provide(EntryLog.layerConfig(), EnvironmentTest)))
+ * ```
+ */
 export const layerConfig = (
   options: Config.Wrap<Options> = config
 ): Layer.Layer<EntryLog, EntryLogError.EntryLogError | Config.ConfigError> =>

@@ -6,7 +6,6 @@
  * What the operating system reports arrives here through {@link fromSystem} and
  * through nothing else.
  */
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Os from "node:os"
 import * as Thrown from "./internal/thrown.ts"
@@ -164,6 +163,15 @@ export const corruption = (message: string, where: Where): EntryLogError =>
     Corruption,
     where,
     `${where.path}: ${message}. Restore the file from a copy, or go on without what is damaged, by a scan or a rebuild with salvage: true.`
+  )
+
+/** Makes the `NotFound` error of a log that is not where a symbolic link of its name points to. */
+export const danglingLog = (target: string, where: Where): EntryLogError =>
+  make(
+    NotFound,
+    where,
+    `${where.path} is a symbolic link to ${target}, and there is nothing. Mount the disk that the log is on, or remove the ` +
+      `link if its entries are to be gone.`
   )
 
 /** Makes the `NotFound` error of a log that is not there: of the location of a read, or of a scan that had listed it. */
@@ -332,7 +340,7 @@ const otherwise: Trouble = {
 
 /** Also one that another realm, or another copy of this package, has made. */
 const isEntryLogError = (cause: unknown): cause is EntryLogError =>
-  Thrown.tagOf(cause) === "EntryLogError" && Predicate.hasProperty(cause, "reason")
+  Thrown.tagOf(cause) === "EntryLogError" && Thrown.tagOf(Thrown.property(cause, "reason")) !== undefined
 
 const codeOf = (cause: unknown): string | undefined => {
   const code = Thrown.codeOf(cause)
@@ -358,5 +366,5 @@ const fields = ({ operation, path }: Where, message: string, cause: unknown): Fi
   operation,
   path,
   message: `${operation}: ${message}`,
-  ...(cause === undefined ? {} : { cause })
+  ...(cause === undefined ? {} : { cause: Thrown.toCause(cause) })
 })

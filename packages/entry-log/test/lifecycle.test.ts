@@ -55,6 +55,16 @@ describe("after the release", () => {
     })
   )
 
+  it.effect("the scope opens no directory again", () =>
+    Effect.gen(function* () {
+      const directory = `${yield* Fixtures.temporaryDirectory}/logs`
+      const scope = yield* Scope.make()
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* tagOf(Scope.provide(EntryLog.make({ directory }), scope)), "Closed")
+      assert.isFalse(Fs.existsSync(directory))
+    })
+  )
+
   it.effect("a scan that is still open fails with Closed, and keeps nothing open", () =>
     Effect.gen(function* () {
       const directory = yield* Fixtures.temporaryDirectory

@@ -248,3 +248,34 @@ function unreadable(property: string): object {
 function fail(): never {
   throw new Error("not for you")
 }
+
+const throwing = (name: string, carried: object = {}) =>
+  Object.defineProperty({ ...carried }, name, {
+    get: () => {
+      throw revoked()
+    }
+  })
+
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** What no property can be read of, or not the one that would tell, and what only looks like an error of ours. */
+const untouchable: ReadonlyArray<unknown> = [
+  revoked(),
+  ...["_tag", "message", "code", "syscall", "cause"].map((name) => throwing(name)),
+  throwing("reason", { _tag: "EntryLogError" }),
+  throwing("cause", { message: "Batch was not applied" }),
+  Object.assign(Object.create(null), { _tag: "EntryLogError", reason: 5 })
+]
+
+describe("what is thrown and cannot be read", () => {
+  it("is an IOError, and is never thrown on", () => {
+    for (const cause of untouchable) {
+      const { reason } = EntryLogError.fromSystem(cause, { operation: "append", path: "/logs" })
+      assert.strictEqual(reason._tag, "IOError")
+    }
+  })
+})

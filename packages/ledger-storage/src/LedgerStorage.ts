@@ -37,7 +37,7 @@ export type { Durations, Statistics } from "./internal/Statistics.ts"
 /** When an append is acknowledged: once it is on disk, or once the operating system has it. */
 export type Durability = "sync" | "buffered"
 
-/** What is known of a ledger. */
+/** What is known of a ledger. Ids are bigints, and what is counted is a number. */
 export interface LedgerInfo {
   readonly ledgerId: LedgerId.LedgerId
   readonly createdAt: DateTime.Utc
@@ -48,9 +48,9 @@ export interface LedgerInfo {
   /** The highest entry id, or `undefined` if there is none yet. */
   readonly lastEntryId: EntryId.EntryId | undefined
   /** How many entries the ledger has. */
-  readonly entries: bigint
+  readonly entries: number
   /** How many bytes the payloads of its entries have in all. */
-  readonly length: bigint
+  readonly length: number
 }
 
 /** Which entry of which ledger. */
@@ -198,6 +198,35 @@ export interface Service {
    * Appends an entry and answers its id, the next one of the ledger: 0, 1, 2, … in the order of the calls. `NoLedger`
    * or `Fenced` if the ledger takes none. The payload is taken when there is room for it; until then it must not
    * change.
+   *
+   * @example
+   * ```ts
+   * import { LedgerStorage } from "@effect-bookie/ledger-storage"
+   * import { Console, Effect } from "effect"
+   *
+   * const program = Effect.gen(function* () {
+   *   const storage = yield* LedgerStorage.LedgerStorage
+   *   const { ledgerId } = yield* storage.createLedger()
+   *
+   *   // Appends that are under way together share a write and a sync, and keep the order of their calls.
+   *   const ids = yield* Effect.forEach(
+   *     ["a", "b", "c"],
+   *     (text) => storage.append(ledgerId, new TextEncoder().encode(text)),
+   *     { concurrency: "unbounded" }
+   *   )
+   *   yield* Console.log(ids.join()) // 0,1,2
+   *
+   *   // Another owner takes over: this one's appends fail from now on.
+   *   yield* storage.fence(ledgerId)
+   *   const end = yield* storage.append(ledgerId, new Uint8Array(1)).pipe(
+   *     Effect.as("appended"),
+   *     Effect.catchReason("LedgerStorageError", "Fenced", () => Effect.succeed("fenced"))
+   *   )
+   *   yield* Console.log(end) // fenced
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(program, LedgerStorage.layerMemory))
+   * ```
    */
   readonly append: (
     ledgerId: LedgerId.LedgerId,
@@ -223,6 +252,28 @@ export interface Service {
    * The entries of a ledger, and then each one as it is acknowledged. Ends with the last of the range, or with the
    * last one of a fenced ledger. Fails with `NoLedger` if the ledger is deleted, and with `Closed` once the storage is
    * released. A follower may be as slow as it likes: it costs the writers nothing, and misses nothing.
+   *
+   * @example
+   * ```ts
+   * import { LedgerStorage } from "@effect-bookie/ledger-storage"
+   * import { Console, Effect, Fiber, Stream } from "effect"
+   *
+   * const program = Effect.gen(function* () {
+   *   const storage = yield* LedgerStorage.LedgerStorage
+   *   const { ledgerId } = yield* storage.createLedger()
+   *
+   *   const follower = yield* storage.tail(ledgerId).pipe(
+   *     Stream.map(({ entryId, payload }) => `${entryId}: ${new TextDecoder().decode(payload)}`),
+   *     Stream.runForEach((line) => Console.log(line)),
+   *     Effect.forkChild
+   *   )
+   *   yield* storage.append(ledgerId, new TextEncoder().encode("hello"))
+   *   yield* storage.fence(ledgerId) // the last entry: the tail ends with it
+   *   yield* Fiber.join(follower)
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(program, LedgerStorage.layerMemory))
+   * ```
    */
   readonly tail: (ledgerId: LedgerId.LedgerId, range?: TailRange | undefined) => Answers<Entry>
   /**

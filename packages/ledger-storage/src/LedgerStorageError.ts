@@ -7,7 +7,9 @@
  * an operating system reports becomes one of them in {@link fromSystem}.
  */
 import * as LedgerId from "@effect-bookie/entry-log/LedgerId"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { isProxy } from "node:util/types"
 
 const ReasonFields = {
   /** What happened, and what to do about it. */
@@ -220,7 +222,7 @@ export const readOnly = (where: Where): LedgerStorageError =>
 
 /** Classifies what the operating system, or a library on top of it, reported: by its error code. */
 export const fromSystem = (cause: unknown, where: Where): LedgerStorageError => {
-  if (cause instanceof LedgerStorageError) return cause
+  if (isLedgerStorageError(cause)) return cause
   const { code, text } = describe(cause)
   if (code !== undefined && fullCodes.has(code)) return noSpace(`${text}, at ${where.storage}`, where, cause)
   const advice =
@@ -274,12 +276,33 @@ const passingCodes: ReadonlySet<string> = new Set([
   "EWOULDBLOCK"
 ])
 
-/** Errors of another realm (vm, jsdom) are errors: so by shape, not by class. */
+/** Errors of another realm (vm, jsdom), or of another copy of this package, are errors: so by shape, not by class. */
+const isLedgerStorageError = (cause: unknown): cause is LedgerStorageError =>
+  property(cause, "_tag") === "LedgerStorageError" && typeof property(property(cause, "reason"), "_tag") === "string"
+
 const describe = (cause: unknown): { readonly text: string; readonly code: string | undefined } => {
-  if (typeof cause !== "object" || cause === null) return { text: String(cause), code: undefined }
+  const message = property(cause, "message")
+  const code = property(cause, "code")
   return {
-    text: "message" in cause ? String(cause.message) : Object.prototype.toString.call(cause),
-    code: "code" in cause && typeof cause.code === "string" ? cause.code : undefined
+    text: typeof message === "string" ? message : nameOf(cause),
+    code: typeof code === "string" ? code : undefined
+  }
+}
+
+const nameOf = (cause: unknown): string => {
+  try {
+    return typeof cause === "object" && cause !== null ? Object.prototype.toString.call(cause) : String(cause)
+  } catch {
+    return "what was thrown cannot be read"
+  }
+}
+
+/** What an error carries under a name, as far as that can be read. */
+const property = (cause: unknown, name: string): unknown => {
+  try {
+    return Predicate.hasProperty(cause, name) ? cause[name] : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -287,5 +310,6 @@ const fields = ({ operation, storage }: Where, message: string, cause?: unknown)
   operation,
   storage,
   message: `${operation}: ${message}`,
-  ...(cause === undefined ? {} : { cause })
+  // Nobody need be able to touch a proxy.
+  ...(cause === undefined ? {} : { cause: isProxy(cause) ? new Error("a Proxy was thrown") : cause })
 })

@@ -25,6 +25,28 @@ const all: ReadonlyArray<LedgerStorageError.LedgerStorageError> = [
   LedgerStorageError.fromSystem(withCode("EIO"), where)
 ]
 
+const throwing = (name: string, carried: object = {}) =>
+  Object.defineProperty({ ...carried }, name, {
+    get: () => {
+      throw revoked()
+    }
+  })
+
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** What no property can be read of, or not the one that would tell, and what only looks like an error of ours. */
+const unreadable: ReadonlyArray<unknown> = [
+  revoked(),
+  ...["_tag", "message", "code", "syscall", "cause"].map((name) => throwing(name)),
+  throwing("reason", { _tag: "LedgerStorageError" }),
+  throwing("cause", { message: "Batch was not applied" }),
+  Object.assign(Object.create(null), { _tag: "LedgerStorageError", reason: 5 })
+]
+
 describe("LedgerStorageError", () => {
   it("every reason says which operation failed, on which storage, and what to do", () => {
     assert.strictEqual(new Set(all.map(({ reason }) => reason._tag)).size, 10)
@@ -79,6 +101,11 @@ describe("LedgerStorageError", () => {
     const { reason } = LedgerStorageError.fromSystem(cause, where)
     assert.strictEqual(reason._tag, "NoSpace")
     assert.include(reason.message, "ENOSPC: no space")
+  })
+
+  it("what cannot be read becomes an IOError, and is never thrown on", () => {
+    for (const cause of unreadable)
+      assert.strictEqual(LedgerStorageError.fromSystem(cause, where).reason._tag, "IOError")
   })
 
   it("an error is the same in the operation that met it, but for its name", () => {

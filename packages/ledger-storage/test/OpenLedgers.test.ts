@@ -14,8 +14,8 @@ const infoOf = (ledgerId: LedgerId.LedgerId): LedgerStorage.LedgerInfo => ({
   metadata: new Uint8Array(0),
   fenced: false,
   lastEntryId: undefined,
-  entries: 0n,
-  length: 0n
+  entries: 0,
+  length: 0
 })
 
 /** Ledgers below 100 exist; to look up 50 fails. */

@@ -143,7 +143,7 @@ describe("groups", () => {
         [ends[0], ends[2], ends[3], ends[5], ends[6], ends[7]],
         [0n, "Fenced", 0n, "NoLedger", "NoLedger", "LedgerExists"]
       )
-      assert.strictEqual(ends[1].entries, 1n)
+      assert.strictEqual(ends[1].entries, 1)
     })
   )
 

@@ -57,7 +57,7 @@ interface Told {
   /** What each tail has seen. */
   readonly tails: ReadonlyArray<ReadonlyArray<string>>
   /** How many entries the fenced ledger had when its fence was acknowledged. */
-  readonly fencedAt: bigint
+  readonly fencedAt: number
 }
 
 /** Appends to three ledgers, of which the second is fenced and the third deleted meanwhile, and follows the first. */
@@ -117,7 +117,7 @@ const compare = (storage: Storage, { acknowledged, fencedAt, tails }: Told): Eff
       tails,
       [0, 1, 5].map((from) => first.slice(from))
     )
-    assert.strictEqual(all[1]?.length, Number(fencedAt))
+    assert.strictEqual(all[1]?.length, fencedAt)
     assert.isUndefined(yield* storage.ledger(ledger(2)))
   }).pipe(Effect.orDie)
 

@@ -3,8 +3,8 @@
  *
  * Every resource of these packages tells the `Lifecycle` reference when it has
  * been acquired and when it has been released: `gauge:<metric>`,
- * `entry-location-index`, `entry-log`, `rocksdb.operations`, `rocksdb.wal`,
- * `rocksdb`. Unless an application sets the reference, nothing happens. Resources
+ * `ledger-storage`, `entry-location-index`, `entry-log`, `rocksdb.operations`,
+ * `rocksdb.wal`, `rocksdb`. Unless an application sets the reference, nothing happens. Resources
  * of an application tell it with {@link scoped}, and `Shutdown.expectOrder` lets
  * a test assert in which order all of them are released.
  */
@@ -35,7 +35,23 @@ export const Lifecycle: Context.Reference<Listener> = Context.Reference<Listener
   }
 )
 
-/** Sets the listener for the layers that this layer is provided to. */
+/**
+ * Sets the listener for the layers that this layer is provided to.
+ *
+ * @example
+ * ```ts
+ * import { Lifecycle } from "@effect-bookie/lifecycle"
+ * import { Console, Effect, Layer } from "effect"
+ *
+ * const ListenerLive = Layer.effectDiscard(
+ *   Lifecycle.scoped("http", Console.log("listen"), Console.log("stop listening"))
+ * )
+ * const TellLive = Lifecycle.layer(({ _tag, resource }) => Console.log(`${_tag} ${resource}`))
+ *
+ * // listen, Acquired http, stop listening, Released http
+ * await Effect.runPromise(Effect.provide(Effect.void, Layer.provide(ListenerLive, TellLive)))
+ * ```
+ */
 export const layer = (listener: Listener): Layer.Layer<never> => Layer.succeed(Lifecycle)(listener)
 
 /** Tells the listener that a resource has been acquired. */

@@ -10,6 +10,27 @@
  * want it, such as a reader beside the writer of one directory, the one that
  * came last answers; when it goes, in whichever order, the one that came last of
  * those that are left answers again.
+ *
+ * @example
+ * ```ts
+ * import { MetricSeries } from "@effect-bookie/lifecycle"
+ * import { Console, Effect, Layer, Metric } from "effect"
+ *
+ * const jobs: Array<string> = []
+ *
+ * // Provided above what it reads, so that it is gone before that is released.
+ * const options = { description: "How many jobs wait", attributes: { queue: "mail" } }
+ * const MetricsLive = Layer.effectDiscard(MetricSeries.gauge("jobs_waiting", options, () => jobs.length))
+ *
+ * const scrape = Effect.map(Metric.snapshot, (metrics) => metrics.filter(({ id }) => id === "jobs_waiting").length)
+ *
+ * const program = Effect.gen(function* () {
+ *   yield* Console.log(yield* Effect.provide(scrape, MetricsLive)) // 1
+ *   yield* Console.log(yield* scrape) // 0
+ * })
+ *
+ * await Effect.runPromise(program)
+ * ```
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -24,6 +24,7 @@
  * )
  * ```
  */
+import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs/promises"
@@ -56,9 +57,12 @@ export const acquire: (
   operation: string = "lock"
 ) {
   const where = { operation, path: yield* attempt({ operation, path }, () => resolve({ operation, path })) }
-  const lock = yield* Effect.acquireRelease(
-    attempt(where, () => OwnerLock.take(where)),
-    ({ release }) => Effect.promise(release)
+  const lock = yield* OwnScope.open(
+    Effect.acquireRelease(
+      attempt(where, () => OwnerLock.take(where)),
+      ({ release }) => Effect.promise(release)
+    ),
+    () => RocksDBError.closed(where)
   )
   return { path: where.path, check: attempt(where, lock.check) }
 })

@@ -11,7 +11,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
 import type Binding from "rocksdb-native"
 import { existsSync } from "node:fs"
 import * as Engine from "./Engine.ts"
@@ -43,7 +42,7 @@ const advice =
 
 /** The loader wraps what Node says of the file that it found. */
 const loaderSaying = (cause: unknown): string => {
-  const inner = Predicate.hasProperty(cause, "cause") ? (cause.cause ?? cause) : cause
+  const inner = Thrown.property(cause, "cause") ?? cause
   return Thrown.messageOf(inner).split("\n", 1).join()
 }
 

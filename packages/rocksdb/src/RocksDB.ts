@@ -10,6 +10,11 @@
  * Writes are on disk before they are acknowledged unless their durability is
  * "buffered". Keys are ordered by their bytes, unsigned.
  *
+ * A database that another program wrote is opened if it is of RocksDB's default
+ * kind, and then marked. What its options tell is refused is left as it was; what
+ * only RocksDB finds out, such as tables of a kind that it does not know, has been
+ * locked by then, so a file `OWNER.lock` and a new LOG stay in the directory.
+ *
  * Arguments count as they are when the effect runs: a list that is filled after
  * `write(list)` was called is checked and written as it is then, each time that
  * the effect runs. Lists, options and the bounds of ranges are copied there.
@@ -109,6 +114,26 @@ export interface Service {
   /**
    * The entries of a range as they stood when the stream began, in the order of their keys. A stream that is still
    * open when the database closes fails with `Closed`, and one that cannot read fails: it never ends early.
+   *
+   * @example
+   * ```ts
+   * import { RocksDB } from "@effect-bookie/rocksdb"
+   * import { Console, Effect, Stream } from "effect"
+   *
+   * const program = Effect.gen(function* () {
+   *   const database = yield* RocksDB.RocksDB
+   *   for (const name of ["user:ada", "user:bob", "user:eve"]) yield* database.put(Buffer.from(name), Buffer.from("1"))
+   *
+   *   // The keys that begin with "user:", the last ones first; ";" comes after ":".
+   *   const users = database.stream(
+   *     { gte: Buffer.from("user:"), lt: Buffer.from("user;") },
+   *     { reverse: true, limit: 2, keysOnly: true }
+   *   )
+   *   yield* Stream.runForEach(users, ({ key }) => Console.log(String(key)))
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(program, RocksDB.layerTemp()))
+   * ```
    */
   readonly stream: (
     range?: Range | undefined,
@@ -125,7 +150,35 @@ export interface Service {
     key: Uint8Array,
     options?: WriteOptions | undefined
   ) => Effect.Effect<void, RocksDBError.RocksDBError>
-  /** Writes all the operations or none, in their order. The bytes must stay as they are until it is acknowledged. */
+  /**
+   * Writes all the operations or none, in their order. The bytes must stay as they are until it is acknowledged.
+   *
+   * @example
+   * ```ts
+   * import { RocksDB } from "@effect-bookie/rocksdb"
+   * import { Console, Effect } from "effect"
+   *
+   * // Moves a value to another key: no crash and no reader comes in between.
+   * const move = Effect.fn(function* (from: Uint8Array, to: Uint8Array) {
+   *   const database = yield* RocksDB.RocksDB
+   *   const value = yield* database.get(from)
+   *   if (value === undefined) return
+   *   yield* database.write([
+   *     { type: "put", key: to, value },
+   *     { type: "remove", key: from }
+   *   ])
+   * })
+   *
+   * const program = Effect.gen(function* () {
+   *   const database = yield* RocksDB.RocksDB
+   *   yield* database.put(Buffer.from("draft"), Buffer.from("text"))
+   *   yield* move(Buffer.from("draft"), Buffer.from("page"))
+   *   yield* Console.log(yield* database.get(Buffer.from("draft"))) // undefined
+   * })
+   *
+   * await Effect.runPromise(Effect.provide(program, RocksDB.layerTemp()))
+   * ```
+   */
   readonly write: (
     operations: ReadonlyArray<Engine.Operation>,
     options?: WriteOptions | undefined
@@ -160,6 +213,10 @@ export const layer = (options: Options): Layer.Layer<RocksDB, RocksDBError.Rocks
  * `ROCKSDB_CREATE_IF_MISSING`, `ROCKSDB_WRITE_BUFFER_SIZE="64 MiB"`, `ROCKSDB_BLOCK_CACHE_SIZE`,
  * `ROCKSDB_BLOOM_BITS_PER_KEY`, `ROCKSDB_MAX_OPEN_FILES`, `ROCKSDB_DURABILITY="sync"` and
  * `ROCKSDB_SHUTDOWN_DEADLINE="1 minute"`. All but the path may be absent.
+ *
+ * Each is about this database, and only that: `ROCKSDB_WRITE_BUFFER_SIZE` is RocksDB's `write_buffer_size`, and
+ * `ROCKSDB_DURABILITY` is of the writes that go through this service and do not say. What is built on top of a database,
+ * such as an index of entry locations, has options of its own, and writes with a durability of its own.
  */
 export const config: Config.Config<Options> = Config.all({
   path: Config.NonEmptyString("ROCKSDB_PATH"),
@@ -173,7 +230,25 @@ export const config: Config.Config<Options> = Config.all({
   shutdownDeadline: optional(Config.Duration("ROCKSDB_SHUTDOWN_DEADLINE"))
 })
 
-/** Provides a database whose options come from Effect's Config: by default all of them, as {@link config} reads them. */
+/**
+ * Provides a database whose options come from Effect's Config: by default all of them, as {@link config} reads them.
+ *
+ * @example
+ * ```ts
+ * import { RocksDB } from "@effect-bookie/rocksdb"
+ * import { Config, ConfigProvider, Console, Effect, Layer } from "effect"
+ *
+ * // The path from DATA, where the other options have their defaults.
+ * const DatabaseLive = RocksDB.layerConfig({ path: Config.NonEmptyString("DATA") })
+ *
+ * // In a test: what the environment has otherwise.
+ * const EnvironmentTest = ConfigProvider.layer(ConfigProvider.fromUnknown({ DATA: "data" }))
+ *
+ * const program = Effect.andThen(RocksDB.RocksDB, ({ path }) => Console.log(path.endsWith("/data"))) // true
+ *
+ * await Effect.runPromise(Effect.provide(program, Layer.provide(DatabaseLive, EnvironmentTest)))
+ * ```
+ */
 export const layerConfig = (
   options: Config.Wrap<Options> = config
 ): Layer.Layer<RocksDB, RocksDBError.RocksDBError | Config.ConfigError> =>

@@ -6,7 +6,6 @@
  * Failures that a native binding reports arrive here through
  * {@link fromNative} and through nothing else.
  */
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as FailedSync from "./internal/failedSync.ts"
 import * as SystemError from "./internal/systemError.ts"
@@ -159,7 +158,7 @@ export const fromNative = (cause: unknown, { operation, path }: Where): RocksDBE
   const code = SystemError.codeOf(native.cause, text)
   const { make, advice } = FailedSync.is(native.cause, text) ? failedSync : ruleOf({ text, code, status: native.code })
   const message = `${operation} at ${path}: ${native.text || "failed without a message"}. ${advice}`
-  return new RocksDBError({ reason: make({ operation, path, message, cause }, code) })
+  return new RocksDBError({ reason: make({ operation, path, message, cause: Thrown.toCause(cause) }, code) })
 }
 
 /** The error as one of the operation that was called, whichever step of it has failed. */
@@ -220,13 +219,13 @@ interface Rule extends Verdict {
 
 /** Also one that another realm, or another copy of this package, has made. */
 const isRocksDBError = (cause: unknown): cause is RocksDBError =>
-  Predicate.isTagged(cause, "RocksDBError") && Predicate.hasProperty(cause, "reason")
+  Thrown.tagOf(cause) === "RocksDBError" && Thrown.tagOf(Thrown.property(cause, "reason")) !== undefined
 
-const describe = (cause: unknown): { readonly cause: unknown; readonly text: string; readonly code: string } => {
-  const text = Thrown.messageOf(cause)
+const describe = (thrown: unknown): { readonly cause: unknown; readonly text: string; readonly code: string } => {
   // `rocksdb-native` wraps what RocksDB said of a write.
-  if (text === "Batch was not applied" && Predicate.hasProperty(cause, "cause")) return describe(cause.cause)
-  return { cause, text, code: Thrown.codeOf(cause) ?? "" }
+  const inner = Thrown.messageOf(thrown) === "Batch was not applied" ? Thrown.property(thrown, "cause") : undefined
+  const cause = inner ?? thrown
+  return { cause, text: Thrown.messageOf(cause), code: Thrown.codeOf(cause) ?? "" }
 }
 
 const textMatches = (pattern: RegExp) => (native: Native) => pattern.test(native.text)

@@ -6,6 +6,28 @@ const where = { operation: "open", path: "/data/database" }
 
 const withCode = (message: string, code: string) => Object.assign(new Error(message), { code })
 
+const throwing = (name: string, carried: object = {}) =>
+  Object.defineProperty({ ...carried }, name, {
+    get: () => {
+      throw revoked()
+    }
+  })
+
+const revoked = () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+/** What no property can be read of, or not the one that would tell, and what only looks like an error of ours. */
+const unreadable: ReadonlyArray<unknown> = [
+  revoked(),
+  ...["_tag", "message", "code", "syscall", "cause"].map((name) => throwing(name)),
+  throwing("reason", { _tag: "RocksDBError" }),
+  throwing("cause", { message: "Batch was not applied" }),
+  Object.assign(Object.create(null), { _tag: "RocksDBError", reason: 5 })
+]
+
 /** Texts as the bindings and the operating system report them. */
 const reports: ReadonlyArray<readonly [RocksDBError.Reason["_tag"], Error]> = [
   ["Closed", new Error("RocksDB session is closed")],
@@ -200,6 +222,17 @@ describe("RocksDBError", () => {
 
   it("what is thrown and is no error becomes one", () => {
     assert.include(RocksDBError.fromNative("out of luck", where).message, "out of luck")
+  })
+
+  it("what is thrown and cannot be read becomes one, and is never thrown on", () => {
+    for (const cause of unreadable) {
+      const error = RocksDBError.fromNative(cause, where)
+      assert.strictEqual(error.reason._tag, "IOError")
+      assert.isFalse(error.isRetryable)
+    }
+    const circular: Error = new Error("Batch was not applied")
+    circular.cause = circular
+    assert.strictEqual(RocksDBError.fromNative(circular, where).reason._tag, "IOError")
   })
 
   it("of these, Locked and NoSpace may go away by themselves, and nothing else does", () => {

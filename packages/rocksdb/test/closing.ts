@@ -140,6 +140,28 @@ const halfWay = (it: It) => {
       })
   )
 
+  it.effect("one in a scope that is closed answers Closed, and makes nothing", () =>
+    Effect.gen(function* () {
+      const path = Path.join(yield* temporaryDirectory, "database")
+      const scope = yield* Scope.make()
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* tagOf(Scope.provide(RocksDB.make({ path }), scope)), "Closed")
+      assert.isFalse(Fs.existsSync(path))
+    })
+  )
+
+  it.effect("one whose scope closes meanwhile answers Closed, and nothing is open once that has closed", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      const scope = yield* Scope.make()
+      const opening = yield* Effect.forkChild(tagOf(Scope.provide(RocksDB.make({ path }), scope)))
+      yield* Effect.yieldNow
+      yield* Scope.close(scope, Exit.void)
+      yield* RocksDB.make({ path })
+      assert.strictEqual(yield* Fiber.join(opening), "Closed")
+    })
+  )
+
   it.effect("one that fails in the engine leaves nothing open", () =>
     Effect.gen(function* () {
       const path = yield* temporaryDirectory

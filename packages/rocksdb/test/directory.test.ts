@@ -42,3 +42,78 @@ describe("a database whose creation was cut short", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+/** The names in a directory, and what they hold. */
+const contentOf = (path: string) =>
+  Object.fromEntries(Fs.readdirSync(path).map((name) => [name, Fs.readFileSync(Path.join(path, name)).toString("hex")]))
+
+/** A database as another program leaves it: without what this project puts beside it. */
+const foreignDatabase = Effect.gen(function* () {
+  const path = yield* temporaryDirectory
+  yield* using(path, (database) => Effect.andThen(database.put(key, key), database.compact()))
+  for (const name of ["ENGINE", "OWNER.lock"]) Fs.rmSync(Path.join(path, name))
+  return path
+})
+
+/** Changes the options that RocksDB keeps of a database. */
+const changeOptions = (path: string, change: (options: string) => string) => {
+  const names = Fs.readdirSync(path).filter((name) => name.startsWith("OPTIONS-"))
+  for (const name of names) {
+    const file = Path.join(path, name)
+    Fs.writeFileSync(file, change(Fs.readFileSync(file, "utf8")))
+  }
+  assert.isNotEmpty(names)
+}
+
+describe("a database of another program", () => {
+  it.effect("is opened and marked if it is of the default kind, also beside older options", () =>
+    Effect.gen(function* () {
+      const path = yield* foreignDatabase
+      Fs.writeFileSync(Path.join(path, "OPTIONS-000001"), '[CFOptions "default"]\n[CFOptions "meta"]\n')
+      yield* using(path, (database) => database.get(key))
+      assert.include(Fs.readdirSync(path), "ENGINE")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("with families of columns is refused and left as it was", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      yield* Effect.promise(async () => {
+        const { default: Binding } = await import("rocksdb-native")
+        const options = {
+          readOnly: false,
+          createIfMissing: true,
+          writeBufferSize: 2 ** 20,
+          blockCache: true,
+          tableCacheIndexAndFilterBlocks: false,
+          filterPolicy: null,
+          tableFormatVersion: 6,
+          columnFamilies: ["meta"]
+        }
+        const binding = new Binding(path, options)
+        await binding.ready()
+        await binding.close()
+      })
+      const before = contentOf(path)
+      const error = yield* Effect.flip(using(path, (database) => database.get(key)))
+      assert.strictEqual(error.reason._tag, "UnsupportedFormat")
+      assert.include(error.message, '"meta"')
+      assert.deepStrictEqual(contentOf(path), before)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect.each([
+    ["comparator=leveldb.BytewiseComparator", "comparator=rocksdb.ReverseBytewiseComparator", "in another order"],
+    [/ compression=kNoCompression/, " compression=kLZ4Compression", "LZ4"]
+  ] as const)("whose options say %s, but %s, is refused and left as it was", ([is, becomes, why]) =>
+    Effect.gen(function* () {
+      const path = yield* foreignDatabase
+      changeOptions(path, (options) => options.replace(is, becomes))
+      const before = contentOf(path)
+      const error = yield* Effect.flip(using(path, (database) => database.get(key)))
+      assert.strictEqual(error.reason._tag, "UnsupportedFormat")
+      assert.include(error.message, why)
+      assert.deepStrictEqual(contentOf(path), before)
+    }).pipe(Effect.scoped)
+  )
+})

@@ -8,7 +8,7 @@
  */
 import * as Path from "node:path"
 import { ForksPoolWorker, type PoolOptions } from "vitest/node"
-import * as LevelNode from "./support/levelNode.ts"
+import * as LevelNode from "@effect-bookie/testing/levelNode"
 
 /** The projects to add to vitest's: the one of the Level engine, or none. */
 export const levelProjects = (): ReadonlyArray<ReturnType<typeof project>> => {

@@ -42,8 +42,8 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { CallerRecords, type RecordWrite } from "./commit/CallerRecords.ts"
-import type { Changes } from "./Changes.ts"
+import { CallerRecords, type RecordWrite } from "./CallerRecords.ts"
+import type { WriteBatch } from "./WriteBatch.ts"
 import * as Errors from "./errors.ts"
 import * as Checkpoint from "./checkpoint/Checkpoint.ts"
 import type { CommitPlan } from "./commit/CommitPlan.ts"
@@ -51,6 +51,7 @@ import { type Base, CommitPreparation } from "./commit/CommitPreparation.ts"
 import { Unreadable } from "./commit/Unreadable.ts"
 import type { LedgerSnapshot } from "./memtable/LedgerSnapshot.ts"
 import { Memtable } from "./memtable/Memtable.ts"
+import * as IndexMarker from "./indexMarker.ts"
 import * as Recovery from "./journal/Recovery.ts"
 import { SnapshotLock } from "./checkpoint/SnapshotLock.ts"
 import * as Keys from "./pages/keys.ts"
@@ -162,6 +163,7 @@ export class Store implements Checkpoint.Target, Base {
   #journalSize = 0
   #isRecovered = false
   #hasMetadata = false
+  #isMarked = false
   /** Whether a write failed that may have left journal records behind the last one. */
   #isSuspect = false
   /** What sets the callers' records back that it may have changed. */
@@ -264,13 +266,13 @@ export class Store implements Checkpoint.Target, Base {
   readonly isDeletedSince = (ledgerId: LedgerId): boolean => isDeletedIn(this.#memtable, ledgerId)
 
   /** Makes changes, all or none, and answers where the ledgers are that were deleted. */
-  commit(changes: Changes, durability: RocksDB.Durability): Answer<ReadonlyArray<Span>> {
+  commit(changes: WriteBatch, durability: RocksDB.Durability): Answer<ReadonlyArray<Span>> {
     return Effect.catchTag(this.attempt(changes, durability), "Unreadable", ({ error }) => Effect.fail(error))
   }
 
   /** The same, and tells if it failed before anything was written, because of what these changes are about. */
   attempt(
-    changes: Changes,
+    changes: WriteBatch,
     durability: RocksDB.Durability
   ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
     return this.#writing.withPermit(this.#attempt(changes, durability))
@@ -278,7 +280,7 @@ export class Store implements Checkpoint.Target, Base {
 
   /** The same of changes that are made of what the index holds then: nothing else changes it meanwhile. */
   attemptOf(
-    make: Answer<Changes>,
+    make: Answer<WriteBatch>,
     durability: RocksDB.Durability
   ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
     return this.#writing.withPermit(Effect.flatMap(make, (changes) => this.#attempt(changes, durability)))
@@ -316,16 +318,16 @@ export class Store implements Checkpoint.Target, Base {
     this.#writing.withPermit(Effect.suspend(() => (this.#isRecovered ? Effect.void : this.#recover())))
   )
 
-  /** Stops the checkpoint under way after the write that runs, and drops what a failed commit may have left behind. */
+  /** Stops the checkpoint under way after the write that groups, and drops what a failed commit may have left behind. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#isClosing = true
     const stop = this.#checkpointing === undefined ? Effect.void : Fiber.interrupt(this.#checkpointing)
-    const settle = Effect.catch(this.#settle("sync"), ({ message }) =>
+    const cleanUp = Effect.catch(this.#cleanUp("sync"), ({ message }) =>
       Effect.logWarning(
         `What a failed commit left behind is not removed, and may be there at the next open: ${message}`
       )
     )
-    return Effect.andThen(stop, this.#writing.withPermit(settle))
+    return Effect.andThen(stop, this.#writing.withPermit(cleanUp))
   })
 
   /** Whether there is something that is not in pages yet. */
@@ -384,10 +386,10 @@ export class Store implements Checkpoint.Target, Base {
     this.#spare = memtable
   }
 
-  readonly #attempt = Effect.fnUntraced(function* (this: Store, changes: Changes, durability: RocksDB.Durability) {
+  readonly #attempt = Effect.fnUntraced(function* (this: Store, changes: WriteBatch, durability: RocksDB.Durability) {
     if (this.isBroken) return yield* this.refuse("commit")
     yield* this.#makeRoom()
-    if (this.#undo.length > 0) yield* this.#settle(durability)
+    if (this.#undo.length > 0) yield* this.#cleanUp(durability)
     const unreadable = Effect.mapError((error: RocksDBError.RocksDBError) => new Unreadable({ error }))
     const records = yield* unreadable(this.#records.prepare(changes.records))
     const { deleted, plan } = yield* unreadable(this.#preparation.prepare(changes, this.#memtable, this))
@@ -424,7 +426,7 @@ export class Store implements Checkpoint.Target, Base {
   }
 
   /** Writes the journal records of a plan, and lets memory follow as soon as they are acknowledged. */
-  #write(plan: CommitPlan, changes: Changes, records: RecordWrite, durability: RocksDB.Durability): Answer<void> {
+  #write(plan: CommitPlan, changes: WriteBatch, records: RecordWrite, durability: RocksDB.Durability): Answer<void> {
     const operations: Array<RocksDB.Operation> = []
     // Nothing to do is still for the database to accept or to refuse.
     if (plan.records.length + records.operations.length === 0) return this.database.write(operations)
@@ -436,7 +438,8 @@ export class Store implements Checkpoint.Target, Base {
     }
     let sequence = this.#sequence
     for (const value of plan.records) operations.push({ type: "put", key: Keys.journal(++sequence), value })
-    return this.database.write(operations, { durability }).pipe(
+    return this.#mark.pipe(
+      Effect.andThen(this.database.write(operations, { durability })),
       Effect.map(() => {
         this.#isSuspect = false
         this.#hasMetadata ||= !hasMetadata
@@ -448,10 +451,17 @@ export class Store implements Checkpoint.Target, Base {
     )
   }
 
-  /** Changes memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
-  #follow({ entries, records, runs }: CommitPlan, changes: Changes): void {
+  /** Marks the directory before its first write. */
+  readonly #mark: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#isMarked) return Effect.void
+    this.#isMarked = true
+    return Effect.promise(() => IndexMarker.write(this.path))
+  })
+
+  /** WriteBatch memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
+  #follow({ entries, records, groups }: CommitPlan, changes: WriteBatch): void {
     try {
-      this.#memtable.apply(changes, runs, (nth) => runs.slot(nth))
+      this.#memtable.apply(changes, groups, (nth) => groups.slot(nth))
       this.counts.entries = entries
       for (const { length } of records) this.#journalSize += length
       if (this.#isFull) this.#freeze()
@@ -465,11 +475,11 @@ export class Store implements Checkpoint.Target, Base {
     return Effect.suspend(() => {
       this.#isSuspect = true
       this.#undo = undo
-      return Effect.ignore(this.#settle(durability))
+      return Effect.ignore(this.#cleanUp(durability))
     })
   }
 
-  #settle(durability: RocksDB.Durability): Answer<void> {
+  #cleanUp(durability: RocksDB.Durability): Answer<void> {
     return Effect.suspend(() =>
       this.#isSuspect ? this.database.write([this.#dropUnacknowledged(), ...this.#undo], { durability }) : Effect.void
     ).pipe(

@@ -38,7 +38,9 @@ export class Descriptors {
         return await run(await log.descriptor)
       } catch (cause) {
         if (EntryLogError.hasCode(cause, "ENOENT")) {
-          throw EntryLogError.missingLog({ operation, path: logPath(this.#directory, logId) })
+          const where = { operation, path: logPath(this.#directory, logId) }
+          const target = await Files.targetOf(where.path)
+          throw target === undefined ? EntryLogError.missingLog(where) : EntryLogError.danglingLog(target, where)
         }
         if (!isFirst || (await this.#check(logId, log))) throw cause
       } finally {

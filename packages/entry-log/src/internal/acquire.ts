@@ -8,9 +8,9 @@
  * `entry-log` once all of it is open, and once all of it is closed.
  */
 import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
+import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Preamble } from "../EntryLog.ts"
 import * as EntryLogError from "../EntryLogError.ts"
 import { Appender } from "./Appender.ts"
@@ -45,14 +45,9 @@ export interface Writing {
  * Opens a directory in the current scope: as a whole, so that a failure half-way leaves nothing open, and in a scope of
  * its own below it, so that the steps follow one another even where the finalizers around them run at once.
  */
-export const acquire: (settings: Settings) => Effect.Effect<OpenDirectory, EntryLogError.EntryLogError, Scope.Scope> =
-  Effect.fnUntraced(function* (settings: Settings) {
-    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
-    return yield* open(settings).pipe(
-      Scope.provide(scope),
-      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
-    )
-  })
+export const acquire: (settings: Settings) => Effect.Effect<OpenDirectory, EntryLogError.EntryLogError, Scope.Scope> = (
+  settings
+) => OwnScope.open(open(settings), () => EntryLogError.closed({ operation: "open", path: settings.directory }))
 
 const open = Effect.fnUntraced(function* (settings: Settings) {
   const { directory, readOnly } = settings

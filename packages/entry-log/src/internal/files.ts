@@ -39,6 +39,10 @@ export const isAt = async (descriptor: number, path: string): Promise<boolean> =
   }
 }
 
+/** Where the symbolic link at a path leads to; `undefined` if there is none. */
+export const targetOf = (path: string): Promise<string | undefined> =>
+  answer<string>((callback) => Fs.readlink(path, callback)).catch(() => undefined)
+
 /** Reads from a file that is open, like {@link read}. */
 export interface ReadLog {
   (buffer: Uint8Array, position: number, enough?: number | undefined): Promise<number>

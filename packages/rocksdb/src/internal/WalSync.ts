@@ -8,8 +8,8 @@
  *
  * - Callers that arrive while a sync runs share the next one.
  * - The directory is listed only if a new log file may be there since the last
- *   time: RocksDB begins one with a new memtable, and before it appends to it, it
- *   counts the version of its tree up.
+ *   time: RocksDB begins one with a new memtable, and before it appends to it, the
+ *   number of its super-version goes up.
  * - A log file that is not the newest is no longer appended to, so it is synced
  *   once more and then never again. One that has vanished was flushed to an SST
  *   file, which RocksDB syncs itself.

@@ -8,15 +8,15 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { setTimeout } from "node:timers/promises"
 import * as Engine from "../Engine.ts"
 import * as Lifecycle from "@effect-bookie/lifecycle/Lifecycle"
+import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
 import type { Durability, Options } from "../RocksDB.ts"
 import * as RocksDBError from "../RocksDBError.ts"
 import * as Directory from "./directory.ts"
@@ -38,13 +38,14 @@ export interface OpenDatabase {
 /** Opens a database in the current scope. */
 export const acquire = (
   options: Options
-): Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> => inScopeOfItsOwn(open(options))
+): Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> =>
+  OwnScope.open(open(options), () => RocksDBError.closed({ operation: "open", path: String(options.path) }))
 
 /** Opens a database in a new directory, which is removed once the handle has gone. */
 export const acquireTemporary = (
   options: Omit<Options, "path"> | undefined
 ): Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> =>
-  inScopeOfItsOwn(
+  OwnScope.open(
     Effect.gen(function* () {
       let gone = Latch.makeUnsafe(true)
       const path = yield* Effect.acquireRelease(temporaryDirectory, (path) =>
@@ -53,21 +54,9 @@ export const acquireTemporary = (
       const database = yield* open({ ...options, path })
       gone = database.gone
       return database
-    })
+    }),
+    () => RocksDBError.closed({ operation: "open", path: Os.tmpdir() })
   )
-
-/**
- * As a whole, so that a failure half-way leaves nothing open, and in a scope of its own below the current one, so that
- * the steps follow one another even where the finalizers around them run at once.
- */
-const inScopeOfItsOwn = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> =>
-  Effect.gen(function* () {
-    const scope = yield* Scope.fork(yield* Effect.scope, "sequential")
-    return yield* self.pipe(
-      Scope.provide(scope),
-      Effect.onExit((exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void))
-    )
-  })
 
 const open: (options: Options) => Effect.Effect<OpenDatabase, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> =
   Effect.fnUntraced(function* (options: Options) {

@@ -9,13 +9,16 @@
  *
  * Unless it is only read, the directory is locked before anything in it changes
  * (see `ownerLock.ts`). What is refused otherwise is refused before that, and
- * left as it was.
+ * left as it was, as far as it can be told without RocksDB: of a database of
+ * another program that RocksDB refuses itself, only its LOG is begun anew, and
+ * `OWNER.lock` stays.
  */
 import * as Effect from "effect/Effect"
 import { randomUUID } from "node:crypto"
 import * as Fs from "node:fs/promises"
 import * as Path from "node:path"
 import * as RocksDBError from "../RocksDBError.ts"
+import * as ForeignOptions from "./foreignOptions.ts"
 import * as OwnerLock from "./ownerLock.ts"
 import * as Thrown from "./thrown.ts"
 
@@ -91,6 +94,7 @@ const inspect = async (
   if (!exists && !creates(request)) throw missing(request.path)
   const marker = await readMarker(path)
   refuseOther(request, marker)
+  if (exists && marker === undefined && !request.readOnly) await ForeignOptions.check(path, request.engine)
   return { exists, marker }
 }
 

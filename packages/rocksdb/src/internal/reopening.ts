@@ -20,7 +20,7 @@ import * as Thrown from "./thrown.ts"
 export const isNeeded = (cause: unknown, path: string): boolean => {
   if (isUnknown(cause)) return true
   // What was refused before RocksDB saw it, and what Node says of the calls around it.
-  if (HeldBack.is(cause) || FailedSync.is(cause) || Predicate.hasProperty(cause, "syscall")) return false
+  if (HeldBack.is(cause) || FailedSync.is(cause) || Thrown.property(cause, "syscall") !== undefined) return false
   const { reason } = RocksDBError.fromNative(cause, { operation: "write", path })
   if (reason._tag === "NoSpace") return true
   return reason._tag === "IOError" && reason.code !== undefined && SystemError.troubleOf(reason.code)?.ends === true

@@ -7,7 +7,6 @@
  * /data/MANIFEST-000005: Too many open files". The code of a binding's error is
  * no help there. It names the kind of RocksDB's status, which is EIO for most.
  */
-import * as Predicate from "effect/Predicate"
 import * as Os from "node:os"
 import * as Thrown from "./thrown.ts"
 
@@ -29,7 +28,7 @@ export const codeOf = (cause: unknown, text: string = Thrown.messageOf(cause)): 
   if (inText !== undefined) return codes.get(inText.slice(2))
   const code = nameOf(cause)
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return undefined
-  const isOfNode = Predicate.hasProperty(cause, "syscall") || text.startsWith(`${code}:`)
+  const isOfNode = Thrown.property(cause, "syscall") !== undefined || text.startsWith(`${code}:`)
   return isOfNode || !ofStatus.has(code) ? code : undefined
 }
 

@@ -4,6 +4,7 @@
  * no `instanceof Error` there; so what tells is what it carries.
  */
 import * as Predicate from "effect/Predicate"
+import { isProxy } from "node:util/types"
 import { describe } from "./describe.ts"
 
 /** The code of an error of Node or of a binding, such as `ENOENT`. */
@@ -16,12 +17,19 @@ export const tagOf = (cause: unknown): string | undefined => textOf(cause, "_tag
 export const messageOf = (cause: unknown): string =>
   textOf(cause, "message") ?? (typeof cause === "string" ? cause : describe(cause))
 
-const textOf = (cause: unknown, property: "_tag" | "code" | "message"): string | undefined => {
+/** What an error can have as its cause: the same, but for a proxy, which nobody need be able to touch. */
+export const toCause = (cause: unknown): unknown => (isProxy(cause) ? new Error("a Proxy was thrown") : cause)
+
+/** What an error carries under a name; `undefined` if it has none of that, or it cannot be read. */
+export const property = (cause: unknown, name: string): unknown => {
   try {
-    if (!Predicate.hasProperty(cause, property)) return undefined
-    const text = cause[property]
-    return typeof text === "string" ? text : undefined
+    return Predicate.hasProperty(cause, name) ? cause[name] : undefined
   } catch {
     return undefined
   }
+}
+
+const textOf = (cause: unknown, name: "_tag" | "code" | "message"): string | undefined => {
+  const text = property(cause, name)
+  return typeof text === "string" ? text : undefined
 }

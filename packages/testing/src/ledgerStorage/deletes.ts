@@ -88,7 +88,7 @@ export const deletes = (it: It): void => {
     Effect.gen(function* () {
       const { ledgerId, storage } = yield* newLedger("a")
       yield* storage.deleteLedgers([])
-      assert.strictEqual((yield* storage.ledger(ledgerId))?.entries, 1n)
+      assert.strictEqual((yield* storage.ledger(ledgerId))?.entries, 1)
     })
   )
 

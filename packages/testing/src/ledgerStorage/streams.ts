@@ -84,7 +84,7 @@ export const streams = (it: It): void => {
           .entries(ledgerId, { reverse })
           .pipe(Stream.tap(({ payload }) => storage.append(ledgerId, payload)))
         assert.strictEqual(yield* Stream.runCount(growing), 5)
-        assert.strictEqual((yield* storage.ledger(ledgerId))?.entries, 10n)
+        assert.strictEqual((yield* storage.ledger(ledgerId))?.entries, 10)
       }
     })
   )

@@ -4,7 +4,7 @@
  * on it run under the Node that runs npm, or under one of the PATH.
  */
 import { LevelEngine, NativeEngine } from "@effect-bookie/rocksdb"
-import * as LevelNode from "../../../rocksdb/test/support/levelNode.ts"
+import * as LevelNode from "@effect-bookie/testing/levelNode"
 import type { Outcome } from "./Campaign.ts"
 import * as Process from "./Process.ts"
 import * as ThisEngine from "./ThisEngine.ts"

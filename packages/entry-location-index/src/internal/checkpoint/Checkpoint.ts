@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as LocationPage from "../pages/LocationPage.ts"
 import * as Keys from "../pages/keys.ts"
 import * as Errors from "../errors.ts"
-import { type PageStore, type PageWrite, rotten } from "../pages/PageStore.ts"
+import { damaged, type PageStore, type PageWrite } from "../pages/PageStore.ts"
 import type { PageId } from "../pages/pages.ts"
 import * as Records from "../pages/records.ts"
 import { inTurns } from "../turns.ts"
@@ -32,7 +32,7 @@ export interface Target {
   readonly database: RocksDB.RocksDB["Service"]
   readonly pages: PageStore
   readonly snapshotLock: SnapshotLock
-  /** Whether a ledger has been deleted since the memtable was frozen: then its pages, rotten or not, are of no use. */
+  /** Whether a ledger has been deleted since the memtable was frozen: then its pages, damaged or not, are of no use. */
   readonly isDeletedSince: (ledgerId: LedgerId) => boolean
 }
 
@@ -169,7 +169,7 @@ class Merging {
     LocationPage.clear(page)
     const stored = step.mayCover ? this.#below[this.#nextBelow++] : undefined
     const problem = stored === undefined ? undefined : LocationPage.decodeInto(page, stored)
-    if (problem !== undefined) return rotten(step, problem)
+    if (problem !== undefined) return damaged(step, problem)
     this.#memtable.addTo(page, step.added)
     return { _tag: "Page", ledgerId: step.ledgerId, number: step.number, value: this.#encoder.encode() }
   }

@@ -1,25 +1,25 @@
 /**
- * From calls to journal records, and what the memtable is to hold once they have
+ * From mutations to journal records, and what the memtable is to hold once they have
  * been acknowledged.
  *
  * An entry behind the last one of its ledger is a new one, which is nearly
  * always so. For the others it has to be known which slots of their page are
  * set, so those pages are read first and the plan is made again.
  */
-import type { Changes } from "../Changes.ts"
-import * as Call from "../Changes.ts"
+import type { WriteBatch } from "../WriteBatch.ts"
+import * as Mutation from "../WriteBatch.ts"
 import { pageOfHalves } from "../pages/pages.ts"
 import * as Words from "../words.ts"
 import { baseOf } from "../memtable/chunks.ts"
 import { Encoder } from "../journal/JournalRecord.ts"
 import type { Memtable } from "../memtable/Memtable.ts"
-import { Runs } from "../Runs.ts"
+import { LedgerGroups } from "../LedgerGroups.ts"
 
 /** A commit that can be written. */
 export interface CommitPlan {
   readonly _tag: "CommitPlan"
   /** With the slots of their ledgers, -1 for the delete of a ledger that has no entries. */
-  readonly runs: Runs
+  readonly groups: LedgerGroups
   /** The values of the journal records, in order. */
   readonly records: ReadonlyArray<Uint8Array>
   /** How many entries the index has afterwards. */
@@ -72,17 +72,17 @@ export class Presence {
   }
 }
 
-/** After so many calls a record ends: a larger commit has several, in the same batch. Each is read again in one go. */
-const callsPerRecord = 16_384
+/** After so many mutations a record ends: a larger commit has several, in the same batch. Each is read again in one go. */
+const mutationsPerRecord = 16_384
 
-/** How many calls a step plans, or a run of more. */
-const callsPerStep = 8192
+/** How many mutations a step plans, or a group of more. */
+const mutationsPerStep = 8192
 
-/** Plans commits, one after another, with buffers that it reuses: the runs of a plan are there until the next one. */
+/** Plans commits, one after another, with buffers that it reuses: the groups of a plan are there until the next one. */
 export class Planner {
   readonly #encoder = new Encoder()
   readonly #standings: Standings
-  readonly #runs = new Runs()
+  readonly #groups = new LedgerGroups()
 
   /** `plans` is how many have been made before. */
   constructor(plans = 0) {
@@ -90,43 +90,43 @@ export class Planner {
   }
 
   /**
-   * Begins a plan of changes over `entries` entries. `slots` are those of their ledgers in the memtable, run by run; what
+   * Begins a plan of changes over `entries` entries. `slots` are those of their ledgers in the memtable, group by group; what
    * the ledgers are is known.
    */
-  begin(changes: Changes, memtable: Memtable, slots: Int32Array, entries: number, presence: Presence): Planning {
+  begin(changes: WriteBatch, memtable: Memtable, slots: Int32Array, entries: number, presence: Presence): Planning {
     this.#standings.begin(memtable)
-    this.#runs.clear()
-    return new Planning(changes, memtable, slots, this.#standings, this.#encoder, this.#runs, entries, presence)
+    this.#groups.clear()
+    return new Planning(changes, memtable, slots, this.#standings, this.#encoder, this.#groups, entries, presence)
   }
 }
 
 /** A plan that is being made. */
 export class Planning {
-  readonly #changes: Changes
+  readonly #changes: WriteBatch
   readonly #memtable: Memtable
   readonly #slots: Int32Array
   readonly #standings: Standings
   readonly #encoder: Encoder
   readonly #presence: Presence
-  readonly #runs: Runs
+  readonly #groups: LedgerGroups
   readonly #records: Array<Uint8Array> = []
   readonly #unknown: Array<UnknownPage> = []
   readonly #deleted: Array<number> = []
   #entries: number
   #chunks = 0
-  /** The first call that has not been planned, and how many runs have been. */
+  /** The first mutation that has not been planned, and how many groups have been. */
   #next = 0
   #planned = 0
-  /** How many calls the record that has been begun has; none has been while it is 0. */
-  #calls = 0
+  /** How many mutations the record that has been begun has; none has been while it is 0. */
+  #mutations = 0
 
   constructor(
-    changes: Changes,
+    changes: WriteBatch,
     memtable: Memtable,
     slots: Int32Array,
     standings: Standings,
     encoder: Encoder,
-    runs: Runs,
+    groups: LedgerGroups,
     entries: number,
     presence: Presence
   ) {
@@ -135,29 +135,29 @@ export class Planning {
     this.#slots = slots
     this.#standings = standings
     this.#encoder = encoder
-    this.#runs = runs
+    this.#groups = groups
     this.#entries = entries
     this.#presence = presence
   }
 
-  /** Plans some of the calls, and answers whether all have been. */
+  /** Plans some of the mutations, and answers whether all have been. */
   step(): boolean {
     const changes = this.#changes
-    for (const until = this.#next + callsPerStep; this.#next < changes.size && this.#next < until;) {
-      const end = changes.endOfRun(this.#next)
-      this.#run(this.#slots[this.#planned++] ?? 0, this.#next, end)
+    for (const until = this.#next + mutationsPerStep; this.#next < changes.size && this.#next < until;) {
+      const end = changes.endOfGroup(this.#next)
+      this.#group(this.#slots[this.#planned++] ?? 0, this.#next, end)
       this.#next = end
     }
     return this.#next >= changes.size
   }
 
-  /** The plan, once all calls have been planned. */
+  /** The plan, once all mutations have been planned. */
   finish(): CommitPlan | UnknownPages {
     if (this.#unknown.length > 0) return { _tag: "UnknownPages", pages: this.#unknown }
-    if (this.#calls > 0) this.#endRecord()
+    if (this.#mutations > 0) this.#endRecord()
     return {
       _tag: "CommitPlan",
-      runs: this.#runs,
+      groups: this.#groups,
       records: this.#records,
       entries: this.#entries,
       deleted: this.#deleted,
@@ -165,12 +165,12 @@ export class Planning {
     }
   }
 
-  #run(slot: number, start: number, end: number): void {
+  #group(slot: number, start: number, end: number): void {
     const standings = this.#standings
     standings.know(slot)
     if (this.#changes.isDelete(start)) {
       if (standings.lastHigh(slot) < 0) {
-        this.#runs.add(-1, end, 0, -1, 0)
+        this.#groups.add(-1, end, 0, -1, 0)
         return
       }
       this.#entries -= standings.entries(slot)
@@ -183,16 +183,16 @@ export class Planning {
     const entries = standings.entries(slot)
     const lastHigh = standings.lastHigh(slot)
     const lastLow = standings.lastLow(slot)
-    this.#runs.add(slot, end, entries, lastHigh, lastLow)
-    if (this.#calls === 0) this.#encoder.begin()
-    this.#encoder.run(this.#changes, start, end, entries, lastHigh, lastLow)
-    this.#calls += end - start
-    if (this.#calls >= callsPerRecord) this.#endRecord()
+    this.#groups.add(slot, end, entries, lastHigh, lastLow)
+    if (this.#mutations === 0) this.#encoder.begin()
+    this.#encoder.group(this.#changes, start, end, entries, lastHigh, lastLow)
+    this.#mutations += end - start
+    if (this.#mutations >= mutationsPerRecord) this.#endRecord()
   }
 
   #endRecord(): void {
     this.#records.push(this.#encoder.end(this.#entries))
-    this.#calls = 0
+    this.#mutations = 0
   }
 
   #add(slot: number, start: number, end: number): void {
@@ -203,9 +203,9 @@ export class Planning {
     let added = 0
     let base = this.#memtable.hasChunks(slot) && lastHigh >= 0 ? baseOf(lastLow) : -1
     let baseHigh = lastHigh
-    for (let at = start * Call.stride; at < end * Call.stride; at += Call.stride) {
-      const high = words[at + Call.entryHighAt] ?? 0
-      const low = words[at + Call.entryLowAt] ?? 0
+    for (let at = start * Mutation.stride; at < end * Mutation.stride; at += Mutation.stride) {
+      const high = words[at + Mutation.entryHighAt] ?? 0
+      const low = words[at + Mutation.entryLowAt] ?? 0
       if (baseOf(low) !== base || high !== baseHigh) {
         base = baseOf(low)
         baseHigh = high

@@ -10,11 +10,11 @@ import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as LocationPage from "../pages/LocationPage.ts"
-import type { Changes } from "../Changes.ts"
-import * as Call from "../Changes.ts"
+import type { WriteBatch } from "../WriteBatch.ts"
+import * as Mutation from "../WriteBatch.ts"
 import * as Errors from "../errors.ts"
 import { unread } from "../pages/PageCache.ts"
-import { type PageStore, rotten } from "../pages/PageStore.ts"
+import { damaged, type PageStore } from "../pages/PageStore.ts"
 import type { PageId } from "../pages/pages.ts"
 import type { LedgerRecord } from "../pages/records.ts"
 import { addToSpans, type Span } from "../checkpoint/spans.ts"
@@ -48,11 +48,11 @@ type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 /** Prepares commits, one after another, with buffers that it reuses. */
 export class CommitPreparation {
   readonly #planner = new Planner()
-  /** The slots of the ledgers of a commit, run by run. */
+  /** The slots of the ledgers of a commit, group by group. */
   #slots = new Int32Array(16)
 
   /** Prepares a commit for a memtable; what it answers is there until the next one. */
-  prepare(changes: Changes, memtable: Memtable, base: Base): Answer<Prepared> {
+  prepare(changes: WriteBatch, memtable: Memtable, base: Base): Answer<Prepared> {
     return Effect.gen({ self: this }, function* () {
       yield* this.#findLedgers(changes, memtable, base)
       let plan = yield* this.#plan(changes, memtable, base, new Presence())
@@ -66,7 +66,7 @@ export class CommitPreparation {
     })
   }
 
-  #plan(changes: Changes, memtable: Memtable, { entries }: Base, presence: Presence) {
+  #plan(changes: WriteBatch, memtable: Memtable, { entries }: Base, presence: Presence) {
     const planning = this.#planner.begin(changes, memtable, this.#slots, entries, presence)
     return Effect.map(
       inTurns(() => planning.step()),
@@ -74,35 +74,39 @@ export class CommitPreparation {
     )
   }
 
-  /** Finds the slots of the ledgers, run by run. What the ledgers are is known then. */
-  #findLedgers(changes: Changes, memtable: Memtable, base: Base): Answer<void> {
+  /** Finds the slots of the ledgers, group by group. What the ledgers are is known then. */
+  #findLedgers(changes: WriteBatch, memtable: Memtable, base: Base): Answer<void> {
     const { words } = changes
     const unknown: Array<number> = []
     let slot = -1
-    let runs = 0
-    let call = 0
+    let groups = 0
+    let mutation = 0
     const step = () => {
-      for (const until = call + callsPerStep; call < changes.size && call < until; call = changes.endOfRun(call)) {
-        const at = call * Call.stride
-        slot = memtable.slotAfter(slot, words[at + Call.ledgerHighAt] ?? 0, words[at + Call.ledgerLowAt] ?? 0)
+      for (
+        const until = mutation + mutationsPerStep;
+        mutation < changes.size && mutation < until;
+        mutation = changes.endOfGroup(mutation)
+      ) {
+        const at = mutation * Mutation.stride
+        slot = memtable.slotAfter(slot, words[at + Mutation.ledgerHighAt] ?? 0, words[at + Mutation.ledgerLowAt] ?? 0)
         if (!memtable.isKnown(slot)) {
           // An index without entries has no ledgers that would have to be looked for.
           const record = base.entries === 0 ? undefined : base.findRecord(memtable.ledgerId(slot))
           if (record === unread) unknown.push(slot)
           else memtable.standOn(slot, record)
         }
-        if (runs === this.#slots.length) this.#slots = doubled(this.#slots)
-        this.#slots[runs++] = slot
+        if (groups === this.#slots.length) this.#slots = doubled(this.#slots)
+        this.#slots[groups++] = slot
       }
-      return call >= changes.size
+      return mutation >= changes.size
     }
     const read = Effect.suspend(() => readLedgers(unknown, memtable, base))
     return Effect.flatMap(inTurns(step), () => (unknown.length === 0 ? Effect.void : read))
   }
 }
 
-/** How many calls and deletes a step looks at, and how many pages and records of ledgers are read at once. */
-const callsPerStep = 8192
+/** How many mutations and deletes a step looks at, and how many pages and records of ledgers are read at once. */
+const mutationsPerStep = 8192
 const deletesPerStep = 1024
 const pagesPerRead = 256
 const ledgersPerRead = 512
@@ -176,7 +180,7 @@ const addPresence = (
         LocationPage.clear(page)
         const problem = LocationPage.decodeInto(page, value)
         if (problem !== undefined) {
-          return Effect.fail(Errors.corruption(rotten(id, problem), { operation: "commit", path: base.path }))
+          return Effect.fail(Errors.corruption(damaged(id, problem), { operation: "commit", path: base.path }))
         }
         mark(slots, page)
       }

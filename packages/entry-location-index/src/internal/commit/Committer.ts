@@ -18,16 +18,16 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import { Changes } from "../Changes.ts"
+import { WriteBatch } from "../WriteBatch.ts"
 import type { Moves } from "./Moves.ts"
 import type { Unreadable } from "./Unreadable.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 
-/** Changes to be committed. */
+/** WriteBatch to be committed. */
 export interface Submission {
   /** They must not change before they have been committed, but for what fills them. */
-  readonly changes: Changes
+  readonly changes: WriteBatch
   /** How many there are. */
   readonly size: number
   /** Fills them when their turn has come, if they are not complete yet. */
@@ -47,7 +47,7 @@ export interface Committer {
 /** How changes are committed. */
 export type How = Pick<Submission, "durability" | "moves">
 
-type Commit = (changes: Changes, how: How) => Effect.Effect<void, RocksDBError.RocksDBError | Unreadable>
+type Commit = (changes: WriteBatch, how: How) => Effect.Effect<void, RocksDBError.RocksDBError | Unreadable>
 
 /** Makes a committer in the current scope. `commit` is never called again before it has answered. */
 export const make: (path: string, commit: Commit) => Effect.Effect<Committer, never, Scope.Scope> = Effect.fnUntraced(
@@ -105,7 +105,7 @@ const fill = (requests: ReadonlyArray<Request>): Effect.Effect<ReadonlyArray<Req
 
 const commitGroup = (requests: ReadonlyArray<Request>, commit: Commit): Effect.Effect<void> =>
   Effect.suspend(() =>
-    commit(Changes.merge(requests.map(({ submission }) => submission.changes)), howOf(requests))
+    commit(WriteBatch.merge(requests.map(({ submission }) => submission.changes)), howOf(requests))
   ).pipe(
     Effect.catchTag("Unreadable", ({ error }) =>
       requests.length <= 1 ? Effect.fail(error) : commitHalves(requests, commit)

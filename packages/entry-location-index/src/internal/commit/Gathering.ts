@@ -1,19 +1,19 @@
 /**
- * Changes that are taken from a list of the caller's: each item is checked and
+ * WriteBatch that are taken from a list of the caller's: each item is checked and
  * taken at one moment. A short list is taken in one step, and of a long one the
  * gathering has a list of its own, so that it does not change between two steps.
  */
 import * as Arguments from "../arguments.ts"
-import { Changes } from "../Changes.ts"
+import { WriteBatch } from "../WriteBatch.ts"
 
 /** Takes an item into changes, or says what is wrong with it. */
 export interface Take<A> {
-  (changes: Changes, item: A, nth: number): string | undefined
+  (changes: WriteBatch, item: A, nth: number): string | undefined
 }
 
 /** A list that is being taken. */
 export class Gathering<A> {
-  readonly changes = new Changes()
+  readonly changes = new WriteBatch()
   /** What is wrong with an item. */
   problem: string | undefined
   readonly #list: ReadonlyArray<A>

@@ -7,7 +7,7 @@ import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type * as Location from "@effect-bookie/entry-log/Location"
 import type { EntryMove, EntryMoveColumns } from "../../EntryLocationIndex.ts"
 import * as Arguments from "../arguments.ts"
-import { Changes } from "../Changes.ts"
+import { WriteBatch } from "../WriteBatch.ts"
 
 /** Moves that are to be made. */
 export class Moves {
@@ -36,8 +36,8 @@ export class Moves {
   }
 
   /** What is to be changed, of entries that are where they are now. */
-  changes(locations: ReadonlyArray<Location.Location | undefined>): Changes {
-    const changes = new Changes(this.entries.length)
+  changes(locations: ReadonlyArray<Location.Location | undefined>): WriteBatch {
+    const changes = new WriteBatch(this.entries.length)
     for (const [nth, { entryId, from, ledgerId, to }] of this.entries.entries()) {
       if (locations[nth] === from) changes.add(ledgerId, entryId, to)
     }

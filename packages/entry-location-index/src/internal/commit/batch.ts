@@ -1,5 +1,5 @@
 /**
- * Changes that are gathered one by one, and committed together.
+ * WriteBatch that are gathered one by one, and committed together.
  *
  * The commits of one batch follow one another, also where those who ask for them
  * do not wait, or leave: so what was added later is written later, and what a
@@ -12,32 +12,32 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Batch, CommitOptions } from "../../EntryLocationIndex.ts"
 import * as Arguments from "../arguments.ts"
-import { Changes } from "../Changes.ts"
+import { WriteBatch } from "../WriteBatch.ts"
 import type { Gate } from "../Gate.ts"
-import * as CallerRecords from "./CallerRecords.ts"
+import * as CallerRecords from "../CallerRecords.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 
 /** Makes an empty batch, which is committed by `submit`. */
 export const make = (
   gate: Gate,
-  submit: (changes: Changes, durability: RocksDB.Durability | undefined) => Answer<void>
+  submit: (changes: WriteBatch, durability: RocksDB.Durability | undefined) => Answer<void>
 ): Batch => {
-  let changes = new Changes()
+  let changes = new WriteBatch()
   /** What an earlier commit has left, whose room is used again. */
-  let spare: Changes | undefined
+  let spare: WriteBatch | undefined
   let firstProblem: string | undefined
   let underWay: Fiber.Fiber<void, RocksDBError.RocksDBError> | undefined
 
   const commitAll = (durability: RocksDB.Durability | undefined) =>
     Effect.suspend(() => {
       const taken = changes
-      changes = spare ?? new Changes()
+      changes = spare ?? new WriteBatch()
       spare = undefined
       return Effect.onExit(submit(taken, durability), (exit) =>
         Effect.sync(() => {
           if (Exit.isFailure(exit)) {
-            changes = Changes.merge([taken, changes])
+            changes = WriteBatch.merge([taken, changes])
           } else {
             taken.clear()
             spare = taken
@@ -62,7 +62,7 @@ export const make = (
     })
 
   /** Takes something into the changes, unless there is a problem with it, or has been before. */
-  const take = (problem: string | undefined, into: (changes: Changes) => void): void => {
+  const take = (problem: string | undefined, into: (changes: WriteBatch) => void): void => {
     firstProblem ??= problem
     if (firstProblem === undefined) into(changes)
   }

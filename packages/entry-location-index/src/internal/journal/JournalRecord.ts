@@ -1,13 +1,17 @@
 /**
  * A commit, or a part of a large one, as the bytes of one record. Pure.
  *
+ * This journal is of the index alone and lies in RocksDB, below its pages. That
+ * of a BookKeeper bookie is a file of its own, in front of entry log and index,
+ * and has whole entries.
+ *
  * - the version, 1
- * - runs of calls about one ledger each, in their order:
+ * - groups of mutations about one ledger each, in their order:
  *   - `count << 3`, with bit 0 for a delete (then that is all but the ledger),
  *     bit 1 if the entries are consecutive, bit 2 if the last entry of the
- *     ledger is that of the run
+ *     ledger is that of the group
  *   - the ledger id
- *   - the number of entries of the ledger after the run, and its last entry
+ *   - the number of entries of the ledger after the group, and its last entry
  *     unless bit 2 is set
  *   - the entry ids: the first one if they are consecutive, else each
  *   - the locations, each as it follows from the one before in the record: how
@@ -17,18 +21,18 @@
  * Numbers are varints, ids two of 32 bits each. All counts are absolute, so to
  * apply a record twice is to apply it once.
  */
-import * as Call from "../Changes.ts"
-import { Changes } from "../Changes.ts"
-import { Runs } from "../Runs.ts"
+import * as Mutation from "../WriteBatch.ts"
+import { WriteBatch } from "../WriteBatch.ts"
+import { LedgerGroups } from "../LedgerGroups.ts"
 
 /** The version of the encoding. */
 export const version = 1
 
 /** What a record says. */
 export interface JournalRecord {
-  readonly changes: Changes
-  /** The runs of the changes; their slots are -1. */
-  readonly runs: Runs
+  readonly changes: WriteBatch
+  /** The groups of the changes; their slots are -1. */
+  readonly groups: LedgerGroups
   /** How many entries the index has after it. */
   readonly entries: number
 }
@@ -48,26 +52,27 @@ export class Encoder {
     this.#bytes[this.#at++] = version
   }
 
-  /** Adds the run of calls from `start` up to, and without, `end`; a delete is a run of its own. */
-  run(changes: Changes, start: number, end: number, entries: number, lastHigh: number, lastLow: number): void {
+  /** Adds the group of mutations from `start` up to, and without, `end`; a delete is a group of its own. */
+  group(changes: WriteBatch, start: number, end: number, entries: number, lastHigh: number, lastLow: number): void {
     this.#reserve(runSize + (end - start) * callSize)
     const { words } = changes
-    const first = start * Call.stride
+    const first = start * Mutation.stride
     if (changes.isDelete(start)) {
       this.#word(isDelete)
-      this.#id(words[first + Call.ledgerHighAt] ?? 0, words[first + Call.ledgerLowAt] ?? 0)
+      this.#id(words[first + Mutation.ledgerHighAt] ?? 0, words[first + Mutation.ledgerLowAt] ?? 0)
       return
     }
-    const last = (end - 1) * Call.stride
+    const last = (end - 1) * Mutation.stride
     const consecutive = areConsecutive(words, start, end)
-    const endsLedger = words[last + Call.entryLowAt] === lastLow && words[last + Call.entryHighAt] === lastHigh
+    const endsLedger = words[last + Mutation.entryLowAt] === lastLow && words[last + Mutation.entryHighAt] === lastHigh
     this.#word(((end - start) << 3) | (consecutive ? isConsecutive : 0) | (endsLedger ? isLast : 0))
-    this.#id(words[first + Call.ledgerHighAt] ?? 0, words[first + Call.ledgerLowAt] ?? 0)
+    this.#id(words[first + Mutation.ledgerHighAt] ?? 0, words[first + Mutation.ledgerLowAt] ?? 0)
     this.#number(entries)
     if (!endsLedger) this.#id(lastHigh, lastLow)
-    for (let at = first; at <= last; at += Call.stride) {
-      if (at === first || !consecutive) this.#id(words[at + Call.entryHighAt] ?? 0, words[at + Call.entryLowAt] ?? 0)
-      this.#location(words[at + Call.highAt] ?? 0, (words[at + Call.lowAt] ?? 0) >>> 0)
+    for (let at = first; at <= last; at += Mutation.stride) {
+      if (at === first || !consecutive)
+        this.#id(words[at + Mutation.entryHighAt] ?? 0, words[at + Mutation.entryLowAt] ?? 0)
+      this.#location(words[at + Mutation.highAt] ?? 0, (words[at + Mutation.lowAt] ?? 0) >>> 0)
     }
   }
 
@@ -119,36 +124,43 @@ export class Encoder {
   }
 }
 
-/** Reads a record into changes and runs whose room is used again, or answers what is wrong with it. */
-export const decode = (bytes: Uint8Array, changes = new Changes(), runs = new Runs()): JournalRecord | string => {
+/** Reads a record into changes and groups whose room is used again, or answers what is wrong with it. */
+export const decode = (
+  bytes: Uint8Array,
+  changes = new WriteBatch(),
+  groups = new LedgerGroups()
+): JournalRecord | string => {
   changes.clear()
-  runs.clear()
-  const decoder = new Decoder(bytes, changes, runs)
+  groups.clear()
+  const decoder = new Decoder(bytes, changes, groups)
   while (!decoder.step()) continue
   return decoder.record
 }
 
-/** The flags in the number that a run begins with. */
+/** The flags in the number that a group begins with. */
 const isDelete = 1
 const isConsecutive = 2
 const isLast = 4
 
-/** After so many calls a step ends, with the run that they are in. */
-const callsPerStep = 2048
+/** After so many mutations a step ends, with the group that they are in. */
+const mutationsPerStep = 2048
 
-/** The most that a run takes up before its calls, and a call. */
+/** The most that a group takes up before its mutations, and a mutation. */
 const runSize = 64
 const callSize = 24
 
 const areConsecutive = (words: Int32Array, start: number, end: number): boolean => {
-  const first = start * Call.stride
-  const high = words[first + Call.entryHighAt] ?? 0
-  const low = words[first + Call.entryLowAt] ?? 0
+  const first = start * Mutation.stride
+  const high = words[first + Mutation.entryHighAt] ?? 0
+  const low = words[first + Mutation.entryLowAt] ?? 0
   // Within one high word, which is all but never crossed.
   if ((low >>> 0) + (end - start) > 0x1_0000_0000) return end - start === 1
-  for (let call = start + 1; call < end; call++) {
-    const at = call * Call.stride
-    if (words[at + Call.entryLowAt] !== ((low + (call - start)) | 0) || words[at + Call.entryHighAt] !== high) {
+  for (let mutation = start + 1; mutation < end; mutation++) {
+    const at = mutation * Mutation.stride
+    if (
+      words[at + Mutation.entryLowAt] !== ((low + (mutation - start)) | 0) ||
+      words[at + Mutation.entryHighAt] !== high
+    ) {
       return false
     }
   }
@@ -157,24 +169,24 @@ const areConsecutive = (words: Int32Array, start: number, end: number): boolean 
 
 class Malformed extends Error {}
 
-/** Reads a record in steps of a fraction of a millisecond, into changes and runs, which are empty. */
+/** Reads a record in steps of a fraction of a millisecond, into changes and groups, which are empty. */
 export class Decoder {
   readonly #bytes: Uint8Array
-  readonly #changes: Changes
-  readonly #runs: Runs
+  readonly #changes: WriteBatch
+  readonly #groups: LedgerGroups
   #at = 0
   #high = 0
   #low = 0
   /** What the record says, or what is wrong with it, once all of it has been read. */
   record: JournalRecord | string = "it has not been read"
 
-  constructor(bytes: Uint8Array, changes: Changes, runs: Runs) {
+  constructor(bytes: Uint8Array, changes: WriteBatch, groups: LedgerGroups) {
     this.#bytes = bytes
     this.#changes = changes
-    this.#runs = runs
+    this.#groups = groups
   }
 
-  /** Reads some of its runs, and answers whether that was all. */
+  /** Reads some of its groups, and answers whether that was all. */
   step(): boolean {
     try {
       const record = this.#read()
@@ -191,28 +203,28 @@ export class Decoder {
     if (this.#at === 0 && this.#bytes[this.#at++] !== version) {
       return `its version is ${this.#bytes[0] ?? "missing"}, not ${version}`
     }
-    const pause = this.#changes.size + callsPerStep
+    const pause = this.#changes.size + mutationsPerStep
     for (let header = this.#word(); header !== 0; header = this.#word()) {
-      this.#run(header)
+      this.#group(header)
       if (this.#changes.size >= pause) return undefined
     }
     const entries = this.#number()
     if (this.#at < this.#bytes.length) return `${this.#bytes.length - this.#at} bytes follow its end`
-    return { entries, changes: this.#changes, runs: this.#runs }
+    return { entries, changes: this.#changes, groups: this.#groups }
   }
 
-  #run(header: number): void {
+  #group(header: number): void {
     const count = header >>> 3
     const ledgerHigh = this.#highWord()
     const ledgerLow = this.#word()
     const start = this.#changes.size
     if ((header & isDelete) !== 0) {
       if (header !== isDelete) throw new Malformed("a delete in it has entries")
-      this.#changes.addWords(ledgerHigh, ledgerLow, Call.deletes, 0, 0, 0)
-      this.#runs.add(-1, start + 1, 0, -1, 0)
+      this.#changes.addWords(ledgerHigh, ledgerLow, Mutation.deletes, 0, 0, 0)
+      this.#groups.add(-1, start + 1, 0, -1, 0)
       return
     }
-    // Each call takes a byte at least, so nothing is allocated for a count that cannot be.
+    // Each mutation takes a byte at least, so nothing is allocated for a count that cannot be.
     if (count === 0 || count > this.#bytes.length - this.#at) throw new Malformed("a number of entries in it cannot be")
     const entries = this.#number()
     const endsLedger = (header & isLast) !== 0
@@ -231,8 +243,8 @@ export class Decoder {
       this.#location()
       this.#changes.addWords(ledgerHigh, ledgerLow, high, low, this.#high, this.#low)
     }
-    if (endsLedger) this.#runs.add(-1, start + count, entries, high, low | 0)
-    else this.#runs.add(-1, start + count, entries, lastHigh, lastLow | 0)
+    if (endsLedger) this.#groups.add(-1, start + count, entries, high, low | 0)
+    else this.#groups.add(-1, start + count, entries, lastHigh, lastLow | 0)
   }
 
   #location(): void {

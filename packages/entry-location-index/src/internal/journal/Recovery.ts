@@ -5,8 +5,8 @@
 import type { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Changes } from "../Changes.ts"
-import * as Call from "../Changes.ts"
+import { WriteBatch } from "../WriteBatch.ts"
+import * as Mutation from "../WriteBatch.ts"
 import * as Errors from "../errors.ts"
 import * as Foreign from "../foreign.ts"
 import * as Keys from "../pages/keys.ts"
@@ -14,7 +14,7 @@ import * as Records from "../pages/records.ts"
 import { Turn } from "../turns.ts"
 import * as JournalRecord from "./JournalRecord.ts"
 import type { Memtable } from "../memtable/Memtable.ts"
-import { Runs } from "../Runs.ts"
+import { LedgerGroups } from "../LedgerGroups.ts"
 
 /** An index as it was found. */
 export interface Recovered {
@@ -76,11 +76,11 @@ const decode = (bytes: Uint8Array, path: string): Answer<Records.CheckpointMetad
 class Replay {
   readonly #memtable: Memtable
   /** What the record under way says, in buffers. */
-  readonly #changes = new Changes()
-  readonly #runs = new Runs()
+  readonly #changes = new WriteBatch()
+  readonly #groups = new LedgerGroups()
   /** Reads the record under way, until it has been read. */
   #decoder: JournalRecord.Decoder | undefined
-  /** How many of its runs have been applied, and the slot of the last one. */
+  /** How many of its groups have been applied, and the slot of the last one. */
   #applied = 0
   #slot = -1
   entries: number
@@ -101,15 +101,15 @@ class Replay {
     const next = this.sequence + 1
     this.#gap = sequence === next ? undefined : `the journal goes on with ${sequence} after ${this.sequence}`
     this.#changes.clear()
-    this.#runs.clear()
-    this.#decoder = new JournalRecord.Decoder(value, this.#changes, this.#runs)
+    this.#groups.clear()
+    this.#decoder = new JournalRecord.Decoder(value, this.#changes, this.#groups)
     this.#applied = 0
     this.#slot = -1
     this.sequence = next
     this.journalSize += value.length
   }
 
-  /** Reads or applies some of its runs, and answers whether all have been applied, or what is wrong with it. */
+  /** Reads or applies some of its groups, and answers whether all have been applied, or what is wrong with it. */
   step(): boolean | string {
     if (this.#gap !== undefined) return this.#gap
     const decoder = this.#decoder
@@ -117,23 +117,23 @@ class Replay {
       if (!decoder.step()) return false
       this.#decoder = undefined
       const { record } = decoder
-      if (typeof record === "string") return `journal record ${this.sequence} is rotten: ${record}`
+      if (typeof record === "string") return `journal record ${this.sequence} is damaged: ${record}`
       this.entries = record.entries
     }
-    const end = Math.min(this.#applied + runsPerStep, this.#runs.size)
-    this.#memtable.apply(this.#changes, this.#runs, (nth) => this.#slotOf(nth), this.#applied, end)
+    const end = Math.min(this.#applied + groupsPerStep, this.#groups.size)
+    this.#memtable.apply(this.#changes, this.#groups, (nth) => this.#slotOf(nth), this.#applied, end)
     this.#applied = end
-    return end === this.#runs.size
+    return end === this.#groups.size
   }
 
   #slotOf(nth: number): number {
     const { words } = this.#changes
-    const at = this.#runs.start(nth) * Call.stride
-    const high = words[at + Call.ledgerHighAt] ?? 0
-    this.#slot = this.#memtable.slotAfter(this.#slot, high, words[at + Call.ledgerLowAt] ?? 0)
+    const at = this.#groups.start(nth) * Mutation.stride
+    const high = words[at + Mutation.ledgerHighAt] ?? 0
+    this.#slot = this.#memtable.slotAfter(this.#slot, high, words[at + Mutation.ledgerLowAt] ?? 0)
     return this.#slot
   }
 }
 
-/** How many runs a step applies. */
-const runsPerStep = 1024
+/** How many groups a step applies. */
+const groupsPerStep = 1024

@@ -6,6 +6,7 @@
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import { IncrementalSort } from "./IncrementalSort.ts"
 import * as Words from "../words.ts"
+import { keyLength } from "./WordIndex.ts"
 
 /** What has become of a ledger. */
 export const Change = { none: 0, isEmpty: 1, hasEntries: 2 } as const
@@ -55,7 +56,7 @@ export class ChangedLedgers {
 
   #list(): void {
     const end = Math.min(this.#listed + slotsPerStep, this.#changes.length)
-    this.#sorted.addAll(this.#keys, this.#changes, this.#listed, end)
+    this.#sorted.addAll(this.#keys, keyLength, this.#changes, this.#listed, end)
     this.#listed = end
   }
 }

@@ -6,8 +6,6 @@
  * Incremental quicksort (R. Paredes and G. Navarro, "Optimal Incremental
  * Sorting", ALENEX 2006), which takes O(n + k log k) for the first k of n rows.
  */
-import { keyLength } from "./WordIndex.ts"
-
 export class IncrementalSort {
   /** A row has three words: the high and the low one of its key, so that both compare as signed ones, and its value. */
   readonly #rows: Int32Array
@@ -35,8 +33,8 @@ export class IncrementalSort {
     this.#size += 1
   }
 
-  /** Adds rows whose values, bytes, are not 0, from one up to another. The keys have words of `WordIndex`. */
-  addAll(keys: Int32Array, values: Uint8Array, from: number, to: number): void {
+  /** Adds rows whose values are not 0, from one up to another. Of each key there are so many words, the high one first. */
+  addAll(keys: Int32Array, keyLength: number, values: Uint8Array, from: number, to: number): void {
     const rows = this.#rows
     let at = this.#size * rowLength
     for (let nth = from, key = from * keyLength; nth < to; nth++, key += keyLength) {

@@ -20,8 +20,8 @@ import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { Location } from "@effect-bookie/entry-log/Location"
 import * as LocationPage from "../pages/LocationPage.ts"
-import type { Changes } from "../Changes.ts"
-import * as Call from "../Changes.ts"
+import type { WriteBatch } from "../WriteBatch.ts"
+import * as Mutation from "../WriteBatch.ts"
 import { entryIn, pageOfHalves } from "../pages/pages.ts"
 import type { LedgerRecord } from "../pages/records.ts"
 import { IncrementalSort } from "./IncrementalSort.ts"
@@ -41,7 +41,7 @@ import {
 import { ChangedLedgers, Change } from "./ChangedLedgers.ts"
 import { doubled, doubledBytes, doubledNumbers } from "../columns.ts"
 import { LedgerSnapshot } from "./LedgerSnapshot.ts"
-import type { Runs } from "../Runs.ts"
+import type { LedgerGroups } from "../LedgerGroups.ts"
 import { keySize, WordIndex } from "./WordIndex.ts"
 
 /** A page that was added to, and the chunks that hold what was. */
@@ -132,7 +132,7 @@ export class Memtable {
     return Words.join(this.#slots.word(slot, 0), this.#slots.word(slot, 1)) as LedgerId
   }
 
-  /** Says what stands below, which is what the ledger is as long as it has not changed. */
+  /** Notes the ledger's record as the frozen memtable or the pages have it, which holds as long as the ledger has not changed. */
   standOn(slot: number, record: LedgerRecord | undefined): void {
     const row = slot * rowLength
     const numbers = slot * numbersLength
@@ -154,7 +154,7 @@ export class Memtable {
     return (this.#flags(slot) & isChanged) !== 0
   }
 
-  /** Whether what stands below is gone. */
+  /** Whether the ledger was deleted: then nothing counts that the frozen memtable or the pages hold of it. */
   isDeleted(slot: number): boolean {
     return (this.#flags(slot) & isDeleted) !== 0
   }
@@ -231,23 +231,23 @@ export class Memtable {
   }
 
   /**
-   * Applies runs from one up to, and without, another; `slotOf` says where their ledgers are, -1 if a run is to be left
+   * Applies groups from one up to, and without, another; `slotOf` says where their ledgers are, -1 if a group is to be left
    * out.
    */
-  apply(changes: Changes, runs: Runs, slotOf: (nth: number) => number, from = 0, to = runs.size): void {
+  apply(changes: WriteBatch, groups: LedgerGroups, slotOf: (nth: number) => number, from = 0, to = groups.size): void {
     for (let nth = from; nth < to; nth++) {
       const slot = slotOf(nth)
       if (slot < 0) continue
-      const start = runs.start(nth)
+      const start = groups.start(nth)
       if (changes.isDelete(start)) this.#delete(slot)
-      else this.#add(slot, changes.words, start * Call.stride, runs.end(nth) * Call.stride)
+      else this.#add(slot, changes.words, start * Mutation.stride, groups.end(nth) * Mutation.stride)
       const row = slot * rowLength
       if (!this.isChanged(slot)) this.#changed += 1
       this.#rows[row + flagsAt] = this.#flags(slot) | isKnown | isChanged
-      this.#changes[slot] = runs.lastHigh(nth) >= 0 ? Change.hasEntries : Change.isEmpty
-      this.#rows[row + lastHighAt] = runs.lastHigh(nth)
-      this.#rows[row + lastLowAt] = runs.lastLow(nth)
-      this.#numbers[slot * numbersLength + entriesAt] = runs.entries(nth)
+      this.#changes[slot] = groups.lastHigh(nth) >= 0 ? Change.hasEntries : Change.isEmpty
+      this.#rows[row + lastHighAt] = groups.lastHigh(nth)
+      this.#rows[row + lastLowAt] = groups.lastLow(nth)
+      this.#numbers[slot * numbersLength + entriesAt] = groups.entries(nth)
     }
   }
 
@@ -400,9 +400,9 @@ export class Memtable {
     let high = chunk < 0 ? -1 : this.#chunks.word(chunk, 1)
     let base = chunk < 0 ? 0 : this.#chunks.word(chunk, 2)
     let segment = this.#ownSegmentOf(chunk)
-    for (let at = start; at < end; at += Call.stride) {
-      const entryHigh = words[at + Call.entryHighAt] ?? 0
-      const entryLow = words[at + Call.entryLowAt] ?? 0
+    for (let at = start; at < end; at += Mutation.stride) {
+      const entryHigh = words[at + Mutation.entryHighAt] ?? 0
+      const entryLow = words[at + Mutation.entryLowAt] ?? 0
       if (baseOf(entryLow) !== base || entryHigh !== high) {
         high = entryHigh
         base = baseOf(entryLow)
@@ -410,8 +410,8 @@ export class Memtable {
         segment = this.#ownSegmentOf(chunk)
       }
       const place = wordOf(chunk) + 2 * (entryLow & (slotsPerChunk - 1))
-      segment[place] = words[at + Call.lowAt] ?? 0
-      segment[place + 1] = words[at + Call.highAt] ?? 0
+      segment[place] = words[at + Mutation.lowAt] ?? 0
+      segment[place + 1] = words[at + Mutation.highAt] ?? 0
     }
     this.#rows[row + lastChunkAt] = chunk
   }
@@ -458,7 +458,7 @@ export class Memtable {
 const flagsAt = 0
 const lastHighAt = 1
 const lastLowAt = 2
-/** Changes when the ledger is deleted, so that its chunks are not found any more. */
+/** WriteBatch when the ledger is deleted, so that its chunks are not found any more. */
 const generationAt = 3
 /** The list of its chunks, in the order in which they were made. */
 const firstChunkAt = 4

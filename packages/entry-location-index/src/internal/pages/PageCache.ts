@@ -2,10 +2,10 @@
  * Decoded pages and ledger records in memory, bounded in bytes.
  *
  * All of it lies in typed arrays: a hash table, whose rows are what the cache
- * holds, and frames with the locations of 64 slots each. So a lookup touches two
+ * holds, and blocks with the locations of 64 slots each. So a lookup touches two
  * places in memory, the garbage collector has nothing to look at, and the size
  * is known. What is absent in the database is cached too: an empty page has a
- * row and no frame, and a row may say that a ledger has no record.
+ * row and no block, and a row may say that a ledger has no record.
  *
  * A clock decides what goes: a hand walks around the table, and removes the
  * first row that was not used since it last came by. So a hit costs one write,
@@ -15,8 +15,8 @@ import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { Location } from "@effect-bookie/entry-log/Location"
 import * as LocationPage from "./LocationPage.ts"
-import * as Frame from "./Frames.ts"
-import { Frames } from "./Frames.ts"
+import * as Block from "./Blocks.ts"
+import { Blocks } from "./Blocks.ts"
 import type { PageId } from "./pages.ts"
 import type { LedgerRecord } from "./records.ts"
 import * as Words from "../words.ts"
@@ -52,7 +52,7 @@ export interface Pages {
 export class PageCache implements Pages {
   /** In bytes. */
   readonly capacity: number
-  readonly #frames = new Frames()
+  readonly #blocks = new Blocks()
   #rows = new Int32Array(0)
   #size = 0
   /** Where the hand is. */
@@ -62,9 +62,9 @@ export class PageCache implements Pages {
     this.capacity = capacity
   }
 
-  /** How many bytes the table and the frames take up. */
+  /** How many bytes the table and the blocks take up. */
   get bytes(): number {
-    return this.#rows.byteLength + this.#frames.bytes
+    return this.#rows.byteLength + this.#blocks.bytes
   }
 
   /** How many rows a search looks at, at most: what a lookup may cost. It looks at all of them. */
@@ -88,8 +88,8 @@ export class PageCache implements Pages {
   findWords(ledgerHigh: number, ledgerLow: number, high: number, low: number): Location | undefined | typeof unread {
     const row = this.#find(ledgerHigh, ledgerLow, isPage | (high >>> 8), (high << 24) | (low >>> 8))
     if (row < 0) return unread
-    const frame = this.#rows[row + valueAt + ((low >>> 6) & 3)] ?? none
-    return frame < 0 ? undefined : this.#frames.get(frame, low & (Frame.slotCount - 1))
+    const block = this.#rows[row + valueAt + ((low >>> 6) & 3)] ?? none
+    return block < 0 ? undefined : this.#blocks.get(block, low & (Block.slotCount - 1))
   }
 
   /** The record of a ledger, if that is in memory. */
@@ -114,9 +114,9 @@ export class PageCache implements Pages {
   load({ ledgerId, number }: PageId, into: LocationPage.LocationPage): boolean {
     const row = this.#findPage(ledgerId, number)
     if (row < 0) return false
-    for (let nth = 0; nth < framesPerPage; nth++) {
-      const frame = this.#rows[row + valueAt + nth] ?? none
-      if (frame >= 0) this.#frames.load(frame, into, nth * Frame.slotCount)
+    for (let nth = 0; nth < blocksPerPage; nth++) {
+      const block = this.#rows[row + valueAt + nth] ?? none
+      if (block >= 0) this.#blocks.load(block, into, nth * Block.slotCount)
     }
     return true
   }
@@ -125,12 +125,12 @@ export class PageCache implements Pages {
   putPage({ ledgerId, number }: PageId, page: LocationPage.LocationPage): void {
     const known = this.#findPage(ledgerId, number)
     if (known >= 0) this.#remove(known)
-    const frames = Math.ceil(page.length / Frame.slotCount)
-    this.#frames.reserve(frames)
-    const row = this.#add(Words.high(ledgerId), Words.low(ledgerId), isPage | highOf(number), lowOf(number), frames)
+    const blocks = Math.ceil(page.length / Block.slotCount)
+    this.#blocks.reserve(blocks)
+    const row = this.#add(Words.high(ledgerId), Words.low(ledgerId), isPage | highOf(number), lowOf(number), blocks)
     if (row < 0) return
-    for (let nth = 0; nth < framesPerPage; nth++) {
-      this.#rows[row + valueAt + nth] = nth < frames ? this.#frames.put(page, nth * Frame.slotCount) : none
+    for (let nth = 0; nth < blocksPerPage; nth++) {
+      this.#rows[row + valueAt + nth] = nth < blocks ? this.#blocks.put(page, nth * Block.slotCount) : none
     }
   }
 
@@ -184,9 +184,9 @@ export class PageCache implements Pages {
     }
   }
 
-  /** Makes a row for a key that has none, and room for so many frames; -1 if there is not enough for that. */
-  #add(ledgerHigh: number, ledgerLow: number, kind: number, numberLow: number, frames: number): number {
-    if (!this.#makeRoom(frames)) return -1
+  /** Makes a row for a key that has none, and room for so many blocks; -1 if there is not enough for that. */
+  #add(ledgerHigh: number, ledgerLow: number, kind: number, numberLow: number, blocks: number): number {
+    if (!this.#makeRoom(blocks)) return -1
     const rows = this.#rows
     const mask = rows.length - 1
     let row = placeOf(ledgerHigh, ledgerLow, kind, numberLow, mask)
@@ -199,8 +199,8 @@ export class PageCache implements Pages {
     return row
   }
 
-  /** Makes room for a row and so many frames, if the cache is large enough for that. */
-  #makeRoom(frames: number): boolean {
+  /** Makes room for a row and so many blocks, if the cache is large enough for that. */
+  #makeRoom(blocks: number): boolean {
     const room = this.#rows.length * fullest - rowLength
     if (this.#size * rowLength > room) {
       const length = Math.max(smallest, 2 * this.#rows.length)
@@ -209,9 +209,9 @@ export class PageCache implements Pages {
       else if (this.#size === 0) return false
       else this.#evict(isRow)
     }
-    const size = frames * Frame.frameSize
-    // What has no frames would go without making room for any.
-    while (this.bytes + size > this.capacity && this.#frames.bytes > 0) this.#evict(hasFrames)
+    const size = blocks * Block.blockSize
+    // What has no blocks would go without making room for any.
+    while (this.bytes + size > this.capacity && this.#blocks.bytes > 0) this.#evict(hasFrames)
     return this.bytes + size <= this.capacity
   }
 
@@ -253,9 +253,9 @@ export class PageCache implements Pages {
     const rows = this.#rows
     const mask = rows.length - 1
     if (((rows[row + kindAt] ?? 0) & isPage) !== 0) {
-      for (let nth = 0; nth < framesPerPage; nth++) {
-        const frame = rows[row + valueAt + nth] ?? none
-        if (frame >= 0) this.#frames.free(frame)
+      for (let nth = 0; nth < blocksPerPage; nth++) {
+        const block = rows[row + valueAt + nth] ?? none
+        if (block >= 0) this.#blocks.free(block)
       }
     }
     let hole = row
@@ -279,7 +279,7 @@ const rowLength = 8
 const kindAt = 2
 /** The lower bits of a page's number. */
 const numberAt = 3
-/** A page's frames, `none` where no slot is set; or the last entry of a ledger and how many there are, high words first. */
+/** A page's blocks, `none` where no slot is set; or the last entry of a ledger and how many there are, high words first. */
 const valueAt = 4
 
 const isUsed = 1 << 31
@@ -288,7 +288,7 @@ const isRecord = 1 << 29
 
 const none = -1
 
-const framesPerPage = LocationPage.slotCount / Frame.slotCount
+const blocksPerPage = LocationPage.slotCount / Block.slotCount
 
 const bytesPerWord = 4
 
@@ -308,7 +308,7 @@ const goldenRatio = 0.618
 
 const isRow = (rows: Int32Array, row: number): boolean => rows[row + kindAt] !== 0
 
-/** Whether it is a page with any location in it: those have the first frame. */
+/** Whether it is a page with any location in it: those have the first block. */
 const hasFrames = (rows: Int32Array, row: number): boolean =>
   ((rows[row + kindAt] ?? 0) & isPage) !== 0 && (rows[row + valueAt] ?? none) >= 0
 

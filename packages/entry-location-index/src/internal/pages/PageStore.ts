@@ -103,7 +103,7 @@ export class PageStore {
           const locations =
             keepsAll || page.slots.length > 1 ? this.#decode(page, values[at], isCurrent) : locate(page, values[at])
           if (typeof locations === "string") {
-            return Effect.fail(Errors.corruption(rotten(page, locations), this.#where(operation)))
+            return Effect.fail(Errors.corruption(damaged(page, locations), this.#where(operation)))
           }
           found.push(locations)
         }
@@ -134,7 +134,7 @@ export class PageStore {
         const value = values[at]
         const record = value === undefined ? undefined : Records.decodeLedger(value)
         if (value !== undefined && record === undefined) {
-          return Effect.fail(Errors.corruption(`the record of ledger ${ledgerId} is rotten`, this.#where(operation)))
+          return Effect.fail(Errors.corruption(`the record of ledger ${ledgerId} is damaged`, this.#where(operation)))
         }
         records.push(record)
       }
@@ -202,8 +202,8 @@ export class PageStore {
 }
 
 /** What is wrong with a page. */
-export const rotten = ({ ledgerId, number }: PageId, problem: string): string =>
-  `page ${number} of ledger ${ledgerId} is rotten: ${problem}`
+export const damaged = ({ ledgerId, number }: PageId, problem: string): string =>
+  `page ${number} of ledger ${ledgerId} is damaged: ${problem}`
 
 const locate = ({ slots }: PageSlots, value: Uint8Array | undefined): ReadonlyArray<Location | undefined> | string => {
   const locations: Array<Location | undefined> = []

@@ -87,7 +87,7 @@ export class EntryMerge<A> implements Merge<A> {
   }
 
   /** From now on the pages in memory may change: reads what fits into the next answer, and copies only what does not. */
-  settle(): void {
+  detach(): void {
     this.#ahead = this.take()
     // There is a page for each number, so none waits for its turn while those above have theirs.
     this.#known?.keep()
@@ -103,7 +103,7 @@ export class EntryMerge<A> implements Merge<A> {
     const collector = this.#collector
     while (collector.size < chunkSize) {
       const page = this.#nextPage()
-      // What was found before a rotten page is answered first.
+      // What was found before a damaged page is answered first.
       if (typeof page === "string") return collector.size > 0 ? collector.take() : page
       if (page === undefined) break
       collector.add(this.#selection, page)
@@ -145,7 +145,7 @@ export class EntryMerge<A> implements Merge<A> {
     const page = (this.#decoded ??= LocationPage.make(LocationPage.slotCount))
     LocationPage.clear(page)
     const problem = LocationPage.decodeInto(page, record.value)
-    if (problem !== undefined) return `page ${number} of ledger ${ledgerId} is rotten: ${problem}`
+    if (problem !== undefined) return `page ${number} of ledger ${ledgerId} is damaged: ${problem}`
     this.#nextRecord += 1
     this.#below = [number, page]
     return this.#below

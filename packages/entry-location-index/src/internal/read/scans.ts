@@ -21,14 +21,14 @@ import { type Collector, EntryMerge, type Selection } from "./EntryMerge.ts"
 import { LedgerMerge } from "./LedgerMerge.ts"
 import type { Merge } from "./Merge.ts"
 
-type Answer<A> = Stream.Stream<A, RocksDBError.RocksDBError>
+type Answers<A> = Stream.Stream<A, RocksDBError.RocksDBError>
 
 /** The entries of a ledger, from now on. */
-export const entries = (gate: Gate, store: Store, selection: Selection): Answer<EntryLocation> =>
+export const entries = (gate: Gate, store: Store, selection: Selection): Answers<EntryLocation> =>
   entriesBy(gate, store, selection, "entries", () => new Entries())
 
 /** The same in columns. */
-export const entryColumns = (gate: Gate, store: Store, selection: Selection): Answer<EntryColumns> =>
+export const entryColumns = (gate: Gate, store: Store, selection: Selection): Answers<EntryColumns> =>
   entriesBy(gate, store, selection, "entryColumns", () => new Columns())
 
 const entriesBy = <A>(
@@ -37,7 +37,7 @@ const entriesBy = <A>(
   selection: Selection,
   operation: string,
   collector: () => Collector<A>
-): Answer<A> => {
+): Answers<A> => {
   const { from, ledgerId } = selection
   const begin = () => entriesOf(gate, store, selection, operation, collector())
   // The last entry says which pages there are; that is worth a read where they may all be in memory.
@@ -52,14 +52,14 @@ const entriesOf = <A>(
   selection: Selection,
   operation: string,
   collector: Collector<A>
-): Answer<A> => {
+): Answers<A> => {
   const { from, ledgerId, to } = selection
   const first = pageOf(from)
   const last = pageOf(to)
   const known = store.pagesInMemory(ledgerId, first, last)
   if (known !== undefined) {
     const merge = new EntryMerge(collector, selection, known.above, known.below)
-    merge.settle()
+    merge.detach()
     return inMemory(gate, store, operation, merge)
   }
   const begin = () => {
@@ -72,11 +72,11 @@ const entriesOf = <A>(
 }
 
 /** A scan that the database need not be read for. */
-const inMemory = <A>(gate: Gate, store: Store, operation: string, merge: EntryMerge<A>): Answer<A> =>
+const inMemory = <A>(gate: Gate, store: Store, operation: string, merge: EntryMerge<A>): Answers<A> =>
   Stream.fromPull(Effect.sync(() => pull(gate, store, operation, merge, Effect.succeed([]))))
 
 /** The ledgers that have entries. */
-export const ledgers = (gate: Gate, store: Store): Answer<LedgerId> =>
+export const ledgers = (gate: Gate, store: Store): Answers<LedgerId> =>
   merged(
     gate,
     store,
@@ -94,8 +94,8 @@ const merged = <A>(
   store: Store,
   operation: string,
   begin: () => Merge<A>,
-  records: Answer<RocksDB.Entry>
-): Answer<A> =>
+  records: Answers<RocksDB.Entry>
+): Answers<A> =>
   Stream.unwrap(
     Effect.gen(function* () {
       const more = orNone(yield* Stream.toPull(records))

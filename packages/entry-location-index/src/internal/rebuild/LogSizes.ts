@@ -39,10 +39,14 @@ export class LogSizes {
     return Math.min(this.total, before + Location.position(location))
   }
 
-  /** Reads the sizes of the logs in a directory. */
-  static read(directory: string): Effect.Effect<LogSizes, EntryLogError.EntryLogError> {
+  /** Reads the sizes of the logs in a directory; `NotFound` if a link to one leads nowhere, unless those are passed over. */
+  static read(directory: string, salvage: boolean): Effect.Effect<LogSizes, EntryLogError.EntryLogError> {
     return Effect.tryPromise({
-      try: async () => new LogSizes(await LogFiles.list(directory)),
+      try: async () => {
+        const dangling = salvage ? undefined : await LogFiles.findDangling(directory)
+        if (dangling === undefined) return new LogSizes(await LogFiles.list(directory))
+        throw EntryLogError.danglingLog(dangling.target, { operation: "rebuild", path: dangling.path })
+      },
       catch: (cause) => EntryLogError.fromSystem(cause, { operation: "rebuild", path: directory })
     })
   }

@@ -5,7 +5,7 @@
  * A broken one is what a rebuild is there for, as long as something tells that
  * it was an index: the records that can be read must be those of one, with its
  * metadata among them, and where none can be read, the directory must be marked
- * as this project's. A database of another program, such as BookKeeper's own
+ * as one with an index. A database of another program, such as BookKeeper's own
  * index, is never replaced, also if it looks empty: what it has may lie in column
  * families that are not seen from here.
  */
@@ -30,15 +30,25 @@ export interface PreviousIndex {
   readonly count: (pages: ReadonlyArray<FoundPage>) => Answer<number>
 }
 
+/** What the names of files tell of a database. */
+export interface Marks {
+  /** Whether it is one of this project. */
+  readonly isMarked: boolean
+  /** Whether an index has been written there. */
+  readonly isIndex: boolean
+}
+
 /** Fails with `UnsupportedFormat` unless the database at a path may be replaced by an index. */
-export const check = (path: string, isMarked: boolean): Answer<void, Engine.Engine> =>
+export const check = (path: string, { isIndex, isMarked }: Marks): Answer<void, Engine.Engine> =>
   open(path).pipe(
     Effect.flatMap((database) => findForeign(database, isMarked)),
     Effect.scoped,
     Effect.catchIf(isBroken, ({ message }) =>
-      isMarked
+      isIndex
         ? Effect.as(Effect.logWarning(`The index to be replaced cannot be read: ${message}`), undefined)
-        : Effect.succeed(`cannot be read, and nothing says that it is an index (${message})`)
+        : Effect.succeed(
+            `cannot be read, and nothing says that it is an index${isMarked ? ", as overwrite: true would" : ""} (${message})`
+          )
     ),
     Effect.flatMap((why) => (why === undefined ? Effect.void : Effect.fail(RebuildErrors.foreign(path, why))))
   )

@@ -21,6 +21,7 @@ import * as DatabaseFiles from "./databaseFiles.ts"
 import * as FileLock from "./FileLock.ts"
 import * as PreviousIndex from "./PreviousIndex.ts"
 import * as RebuildErrors from "./errors.ts"
+import type { Settings } from "./options.ts"
 import { syncDirectory } from "./syncDirectory.ts"
 import { ifCode } from "./systemErrors.ts"
 import * as Workspace from "./Workspace.ts"
@@ -37,20 +38,21 @@ export interface TargetDirectory {
 
 /** Finds and locks the directory of a database in the current scope. */
 export const open: (
-  database: string,
+  settings: Settings,
   entryLogs: string
 ) => Effect.Effect<TargetDirectory, RocksDBError.RocksDBError, Scope.Scope | Engine.Engine> = Effect.fnUntraced(
-  function* (database: string, entryLogs: string) {
+  function* ({ database, overwrite }: Settings, entryLogs: string) {
     const found = yield* RebuildErrors.attempt(database, () => find(database, entryLogs))
     const { names, path } = found
     const isMarked = DatabaseFiles.isMarked(names)
     const hasDatabase = DatabaseFiles.hasDatabase(names)
     // Nothing is put beside the files of another program, not even a lock.
-    if (hasDatabase && !isMarked) yield* PreviousIndex.check(path, isMarked)
+    const marks = { isMarked, isIndex: isMarked && (overwrite || DatabaseFiles.isIndex(names)) }
+    if (hasDatabase && !isMarked) yield* PreviousIndex.check(path, marks)
     const lock = found.stat === undefined ? undefined : yield* DirectoryLock.acquire(path, "rebuild")
     if (lock !== undefined) yield* RebuildErrors.attempt(path, () => RebuildErrors.refuseMountPoint(path))
     if (hasDatabase) yield* holdRocksDB(path)
-    if (hasDatabase && isMarked) yield* PreviousIndex.check(path, isMarked)
+    if (hasDatabase && isMarked) yield* PreviousIndex.check(path, marks)
     const install = (from: string) =>
       Effect.andThen(
         lock?.check ?? Effect.void,

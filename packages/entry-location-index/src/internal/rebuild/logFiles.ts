@@ -29,6 +29,20 @@ export const list = async (directory: string): Promise<ReadonlyArray<LogFile>> =
   return logs.toSorted((left, right) => left.id - right.id)
 }
 
+/** A symbolic link of the name of a log that leads nowhere, and where to: such a log may only be missing for now. */
+export const findDangling = async (
+  directory: string
+): Promise<{ readonly path: string; readonly target: string } | undefined> => {
+  for (const entry of await Fs.readdir(directory, { withFileTypes: true })) {
+    if (!entry.isSymbolicLink() || idOf(entry.name) === undefined) continue
+    const path = Path.join(directory, entry.name)
+    if (await Fs.stat(path).catch(ifCode(undefined, "ENOENT"))) continue
+    const target = await Fs.readlink(path).catch(ifCode(undefined, "ENOENT", "EINVAL"))
+    if (target !== undefined) return { path, target }
+  }
+  return undefined
+}
+
 const idOf = (name: string): number | undefined => {
   const digits = /^(0|[1-9a-f][0-9a-f]*)\.log$/.exec(name)?.[1]
   const id = digits === undefined ? Number.NaN : Number.parseInt(digits, 16)

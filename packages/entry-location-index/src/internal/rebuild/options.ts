@@ -16,6 +16,7 @@ export interface Settings {
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
   readonly maxEntrySize: EntryLog.Options["maxEntrySize"]
   readonly salvage: boolean
+  readonly overwrite: boolean
 }
 
 /** The settings of the options, or `InvalidArgument`. */
@@ -43,17 +44,19 @@ const read = (options: Options): Settings | string => {
     includes = () => true,
     maxEntrySize,
     onProgress = () => Effect.void,
+    overwrite = false,
     salvage = false
   } = options
-  return { database, entryLogs, includes, maxEntrySize, onProgress, salvage }
+  return { database, entryLogs, includes, maxEntrySize, onProgress, overwrite, salvage }
 }
 
-const problemOf = ({ database, entryLogs, includes, onProgress, salvage }: Settings): string | undefined => {
+const problemOf = ({ database, entryLogs, includes, onProgress, overwrite, salvage }: Settings): string | undefined => {
   if (!isPath(database)) return `the database must be the path of a directory, not ${Arguments.describe(database)}`
   if (!isPath(entryLogs)) return `entryLogs must be the path of a directory, not ${Arguments.describe(entryLogs)}`
   if (typeof includes !== "function") return `includes must be a function, not ${Arguments.describe(includes)}`
   if (typeof onProgress !== "function") return `onProgress must be a function, not ${Arguments.describe(onProgress)}`
   if (typeof salvage !== "boolean") return `salvage must be true or false, not ${Arguments.describe(salvage)}`
+  if (typeof overwrite !== "boolean") return `overwrite must be true or false, not ${Arguments.describe(overwrite)}`
   return undefined
 }
 

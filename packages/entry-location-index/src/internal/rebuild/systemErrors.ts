@@ -5,8 +5,13 @@
 import * as Predicate from "effect/Predicate"
 
 /** The code of an error, such as `ENOENT`. */
-export const codeOf = (cause: unknown): string | undefined =>
-  Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : undefined
+export const codeOf = (cause: unknown): string | undefined => {
+  try {
+    return Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /** Answers `instead` of an error with one of these codes, and throws any other on. */
 export const ifCode =

@@ -103,7 +103,7 @@ class Walk {
     const number = Keys.pageNumberIn(key)
     if (ledgerId === undefined || number === undefined) return "the key of a page is malformed"
     const page = LocationPage.decode(value)
-    if (Result.isFailure(page)) return `page ${number} of ledger ${ledgerId} is rotten: ${page.failure}`
+    if (Result.isFailure(page)) return `page ${number} of ledger ${ledgerId} is damaged: ${page.failure}`
     const { count, length } = page.success
     const lastEntry = entryIn(number, length - 1)
     this.entries += count

@@ -29,7 +29,7 @@ export class OpenLedger {
 
   constructor({ entries, fenced, ledgerId, length }: Pick<LedgerInfo, "entries" | "fenced" | "ledgerId" | "length">) {
     this.ledgerId = ledgerId
-    this.#acknowledged = { lastEntryId: entries - 1n, length, fenced, deleted: false }
+    this.#acknowledged = { lastEntryId: BigInt(entries) - 1n, length: BigInt(length), fenced, deleted: false }
     this.#next = this.#acknowledged
   }
 

@@ -93,15 +93,14 @@ const append = (ledger: Ledger, { end, start }: Appended, frames: Uint8Array): v
 const infoOf = (ledger: Ledger | undefined): LedgerInfo | undefined => {
   if (ledger === undefined) return undefined
   const { bodies, created, fenced, length } = ledger
-  const entries = BigInt(bodies.length)
   return {
     ...created,
     // The caller may do with it as he likes.
     metadata: created.metadata.slice(),
     fenced,
-    lastEntryId: entries === 0n ? undefined : EntryId.make(entries - 1n),
-    entries,
-    length
+    lastEntryId: bodies.length === 0 ? undefined : EntryId.make(bodies.length - 1),
+    entries: bodies.length,
+    length: Number(length)
   }
 }
 

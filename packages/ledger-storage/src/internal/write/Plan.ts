@@ -141,8 +141,8 @@ export class Plan {
       metadata: request.metadata,
       fenced: false,
       lastEntryId: undefined,
-      entries: 0n,
-      length: 0n
+      entries: 0,
+      length: 0
     }
     ledgerIds.add(ledgerId)
     this.#givenIds.add(ledgerId)
@@ -197,7 +197,7 @@ export class Plan {
   #findAnyhow(ledgerId: LedgerId.LedgerId): OpenLedger | undefined {
     const ledger = this.#world.ledgers.get(ledgerId)
     if (ledger !== undefined || !this.#world.failures.has(ledgerId)) return ledger
-    const damaged = new OpenLedger({ ledgerId, entries: 0n, length: 0n, fenced: true })
+    const damaged = new OpenLedger({ ledgerId, entries: 0, length: 0, fenced: true })
     this.#world.ledgers.set(ledgerId, damaged)
     return damaged
   }

@@ -1,26 +1,26 @@
 /**
- * Runs: calls one after another about one ledger, and what they make of it.
+ * LedgerGroups: mutations one after another about one ledger, and what they make of it.
  *
- * In columns, because a wide flush has as many runs as entries.
+ * In columns, because a wide flush has as many groups as entries.
  */
 import { doubledNumbers } from "./columns.ts"
 
-/** Runs in their order. */
-export class Runs {
+/** LedgerGroups in their order. */
+export class LedgerGroups {
   #numbers = new Float64Array(16 * stride)
   #size = 0
 
-  /** How many runs there are. */
+  /** How many groups there are. */
   get size(): number {
     return this.#size
   }
 
-  /** Forgets the runs, and keeps their room. */
+  /** Forgets the groups, and keeps their room. */
   clear(): void {
     this.#size = 0
   }
 
-  /** Adds a run that ends before a call, of the ledger of a slot, which has so many entries and such a last one after it. */
+  /** Adds a group that ends before a mutation, of the ledger of a slot, which has so many entries and such a last one after it. */
   add(slot: number, end: number, entries: number, lastHigh: number, lastLow: number): void {
     const at = this.#size * stride
     if (at === this.#numbers.length) this.#numbers = doubledNumbers(this.#numbers)
@@ -38,17 +38,17 @@ export class Runs {
     return this.#numbers[nth * stride] ?? 0
   }
 
-  /** The first call. */
+  /** The first mutation. */
   start(nth: number): number {
     return nth === 0 ? 0 : this.end(nth - 1)
   }
 
-  /** The call after the last one. */
+  /** The mutation after the last one. */
   end(nth: number): number {
     return this.#numbers[nth * stride + 1] ?? 0
   }
 
-  /** How many entries the ledger has after the run. */
+  /** How many entries the ledger has after the group. */
   entries(nth: number): number {
     return this.#numbers[nth * stride + 2] ?? 0
   }

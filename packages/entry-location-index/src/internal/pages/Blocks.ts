@@ -1,19 +1,19 @@
 /**
- * Frames of a page cache: the locations of 64 slots each, in typed arrays. One
+ * Blocks of a page cache: the locations of 64 slots each, in typed arrays. One
  * that was freed is used again before there is a new one.
  */
 import type { Location } from "@effect-bookie/entry-log/Location"
 import * as LocationPage from "./LocationPage.ts"
 import * as Words from "../words.ts"
 
-/** How many slots a frame has. */
+/** How many slots a block has. */
 export const slotCount = 64
 
-/** What a frame takes up, in bytes. */
-export const frameSize = slotCount * 8
+/** What a block takes up, in bytes. */
+export const blockSize = slotCount * 8
 
-/** Numbered frames. */
-export class Frames {
+/** Numbered blocks. */
+export class Blocks {
   /** The words of locations, as a bigint has them in memory; the high word of a slot that is not set is negative. */
   readonly #words: Array<Int32Array> = []
   /** The same memory as locations. */
@@ -21,26 +21,26 @@ export class Frames {
   readonly #free: Array<number> = []
   #size = 0
 
-  /** How many bytes the frames take up that are not free. */
+  /** How many bytes the blocks take up that are not free. */
   get bytes(): number {
-    return (this.#size - this.#free.length) * frameSize
+    return (this.#size - this.#free.length) * blockSize
   }
 
-  /** The location in a slot of a frame. */
-  get(frame: number, slot: number): Location | undefined {
-    const segment = frame >> segmentShift
-    const at = (frame & (framesPerSegment - 1)) * slotCount + slot
+  /** The location in a slot of a block. */
+  get(block: number, slot: number): Location | undefined {
+    const segment = block >> segmentShift
+    const at = (block & (blocksPerSegment - 1)) * slotCount + slot
     const high = this.#words[segment]?.[2 * at + Words.highAt] ?? unset
     // It was one when it was put.
     return high < 0 ? undefined : (this.#locations[segment]?.[at] as Location | undefined)
   }
 
-  /** Sets the slots of a frame in a page that has none from one of its slots on. */
-  load(frame: number, page: LocationPage.LocationPage, first: number): void {
+  /** Sets the slots of a block in a page that has none from one of its slots on. */
+  load(block: number, page: LocationPage.LocationPage, first: number): void {
     LocationPage.makeRoom(page)
     const into = page.words
-    const words = this.#words[frame >> segmentShift] ?? noWords
-    const start = (frame & (framesPerSegment - 1)) * slotCount
+    const words = this.#words[block >> segmentShift] ?? noWords
+    const start = (block & (blocksPerSegment - 1)) * slotCount
     for (let nth = 0; nth < slotCount; nth++) {
       const high = words[2 * (start + nth) + Words.highAt] ?? unset
       if (high < 0) continue
@@ -52,38 +52,38 @@ export class Frames {
   }
 
   /** Makes room for so many more, so that they can be put. If there is no memory, this throws, and nothing has changed. */
-  reserve(frames: number): void {
-    const last = this.#size + frames - this.#free.length - 1
+  reserve(blocks: number): void {
+    const last = this.#size + blocks - this.#free.length - 1
     while (last >> segmentShift >= this.#words.length) {
-      const words = new Int32Array(framesPerSegment * slotCount * 2)
+      const words = new Int32Array(blocksPerSegment * slotCount * 2)
       this.#locations.push(new BigInt64Array(words.buffer))
       this.#words.push(words)
     }
   }
 
-  /** Copies slots of a page, from one on, into a frame for which there is room, and answers which. */
+  /** Copies slots of a page, from one on, into a block for which there is room, and answers which. */
   put({ length, words }: LocationPage.LocationPage, first: number): number {
-    const frame = this.#free.pop() ?? this.#size++
-    const own = this.#words[frame >> segmentShift] ?? noWords
-    const start = (frame & (framesPerSegment - 1)) * slotCount
+    const block = this.#free.pop() ?? this.#size++
+    const own = this.#words[block >> segmentShift] ?? noWords
+    const start = (block & (blocksPerSegment - 1)) * slotCount
     const end = Math.min(slotCount, length - first)
     for (let nth = 0; nth < end; nth++) {
       own[2 * (start + nth) + Words.lowAt] = words[2 * (first + nth)] ?? 0
       own[2 * (start + nth) + Words.highAt] = words[2 * (first + nth) + 1] ?? unset
     }
     own.fill(unset, 2 * (start + end), 2 * (start + slotCount))
-    return frame
+    return block
   }
 
-  /** Lets a frame be used again. */
-  free(frame: number): void {
-    this.#free.push(frame)
+  /** Lets a block be used again. */
+  free(block: number): void {
+    this.#free.push(block)
   }
 }
 
 /** A segment has 1 MiB, of which the system provides what is used. */
 const segmentShift = 11
-const framesPerSegment = 1 << segmentShift
+const blocksPerSegment = 1 << segmentShift
 
 const unset = -1
 

@@ -11,8 +11,8 @@ import { type RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { isUint8Array } from "node:util/types"
-import * as Arguments from "../arguments.ts"
-import * as Keys from "../pages/keys.ts"
+import * as Arguments from "./arguments.ts"
+import * as Keys from "./pages/keys.ts"
 
 /** A change of records. Keys and values belong to it. */
 export type RecordOperation =

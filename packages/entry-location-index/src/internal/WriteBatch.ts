@@ -1,5 +1,5 @@
 /**
- * What a commit is to change: calls that add the location of an entry or delete
+ * What a commit is to change: mutations that add the location of an entry or delete
  * a ledger, in their order.
  *
  * Kept as plain words, because objects for each of the 100,000 entries of a
@@ -8,13 +8,13 @@
 import type { EntryId } from "@effect-bookie/entry-log/EntryId"
 import type { LedgerId } from "@effect-bookie/entry-log/LedgerId"
 import type { Location } from "@effect-bookie/entry-log/Location"
-import type { RecordOperation } from "./commit/CallerRecords.ts"
+import type { RecordOperation } from "./CallerRecords.ts"
 import * as Words from "./words.ts"
 
-/** How many words a call has: two each for the ledger id, the entry id and the location. */
+/** How many words a mutation has: two each for the ledger id, the entry id and the location. */
 export const stride = 6
 
-/** Where in a call each word is. */
+/** Where in a mutation each word is. */
 export const ledgerHighAt = Words.highAt
 export const ledgerLowAt = Words.lowAt
 export const entryHighAt = 2 + Words.highAt
@@ -22,30 +22,30 @@ export const entryLowAt = 2 + Words.lowAt
 export const highAt = 4 + Words.highAt
 export const lowAt = 4 + Words.lowAt
 
-/** The high word of the entry id in a call that deletes the ledger. */
+/** The high word of the entry id in a mutation that deletes the ledger. */
 export const deletes = -1
 
-/** Calls in their order. */
-export class Changes {
+/** Mutations in their order. */
+export class WriteBatch {
   #ids: BigInt64Array<ArrayBuffer>
   #length = 0
-  /** The calls, {@link stride} words each; there is room behind the last one. */
+  /** The mutations, {@link stride} words each; there is room behind the last one. */
   words: Int32Array<ArrayBuffer>
   /** What becomes of callers' records, in their order. */
   readonly records: Array<RecordOperation> = []
 
-  /** Makes room for so many calls; it grows when there are more. */
+  /** Makes room for so many mutations; it grows when there are more. */
   constructor(room = 16) {
-    this.#ids = new BigInt64Array(room * idsPerCall)
+    this.#ids = new BigInt64Array(room * idsPerMutation)
     this.words = new Int32Array(this.#ids.buffer)
   }
 
-  /** How many calls these are. */
+  /** How many mutations these are. */
   get size(): number {
-    return this.#length / idsPerCall
+    return this.#length / idsPerMutation
   }
 
-  /** Forgets the calls, and keeps their room. */
+  /** Forgets the mutations, and keeps their room. */
   clear(): void {
     this.#length = 0
     this.records.length = 0
@@ -53,7 +53,7 @@ export class Changes {
 
   /** Adds the location of an entry, or overwrites it. */
   add(ledgerId: LedgerId, entryId: EntryId, location: Location): void {
-    const at = this.#extend(idsPerCall)
+    const at = this.#extend(idsPerMutation)
     this.#ids[at] = ledgerId
     this.#ids[at + 1] = entryId
     this.#ids[at + 2] = location
@@ -61,12 +61,12 @@ export class Changes {
 
   /** Deletes all that a ledger has until now. */
   deleteLedger(ledgerId: LedgerId): void {
-    const at = this.#extend(idsPerCall)
+    const at = this.#extend(idsPerMutation)
     this.#ids[at] = ledgerId
     this.#ids[at + 1] = BigInt(deletes)
   }
 
-  /** Adds a call as its words. */
+  /** Adds a mutation as its words. */
   addWords(
     ledgerHigh: number,
     ledgerLow: number,
@@ -75,7 +75,7 @@ export class Changes {
     high: number,
     low: number
   ): void {
-    const at = this.#extend(idsPerCall) * 2
+    const at = this.#extend(idsPerMutation) * 2
     const { words } = this
     words[at + ledgerHighAt] = ledgerHigh
     words[at + ledgerLowAt] = ledgerLow
@@ -85,13 +85,13 @@ export class Changes {
     words[at + lowAt] = low
   }
 
-  /** Whether a call deletes its ledger. */
-  isDelete(call: number): boolean {
-    return this.words[call * stride + entryHighAt] === deletes
+  /** Whether a mutation deletes its ledger. */
+  isDelete(mutation: number): boolean {
+    return this.words[mutation * stride + entryHighAt] === deletes
   }
 
-  /** The call after the last one of a run, which adds entries to one ledger, no more than fit in a record, or is one delete. */
-  endOfRun(start: number): number {
+  /** The mutation after the last one of a group, which adds entries to one ledger, no more than fit in a record, or is one delete. */
+  endOfGroup(start: number): number {
     if (this.isDelete(start)) return start + 1
     const { words } = this
     const size = Math.min(this.size, start + maxRun)
@@ -118,10 +118,10 @@ export class Changes {
   }
 
   /** The changes of several commits as one, in their order. None of them is changed. */
-  static merge(all: ReadonlyArray<Changes>): Changes {
+  static merge(all: ReadonlyArray<WriteBatch>): WriteBatch {
     const [first] = all
     if (first !== undefined && all.length === 1) return first
-    const merged = new Changes(all.reduce((size, changes) => size + changes.size, 0))
+    const merged = new WriteBatch(all.reduce((size, changes) => size + changes.size, 0))
     for (const changes of all) {
       const at = merged.#extend(changes.#length)
       merged.#ids.set(changes.#ids.subarray(0, changes.#length), at)
@@ -131,6 +131,6 @@ export class Changes {
   }
 }
 
-const idsPerCall = 3
+const idsPerMutation = 3
 
 const maxRun = 65_536
