@@ -35,6 +35,8 @@ export interface Engine {
   readonly getEach: (ids: Ids, locations: BigInt64Array) => Promise<void>
   /** Writes the entries of a ledger in their order, and answers how many there are. */
   readonly scan: (ledgerId: bigint, into: LedgerEntries) => Promise<number>
+  /** The same by a call that answers columns, where the engine has one. */
+  readonly columns?: ((ledgerId: bigint, into: LedgerEntries) => Promise<number>) | undefined
   /** Writes the highest entry id of each ledger, {@link absent} where it has none, one ledger at a time. */
   readonly lastEntries: (ledgerIds: BigInt64Array, entryIds: BigInt64Array) => Promise<void>
   /** Settles when the entries of a ledger are removed for good. */

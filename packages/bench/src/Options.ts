@@ -16,6 +16,7 @@ export const workNames = [
   "lookup-many",
   "lookup-one",
   "scan",
+  "columns",
   "last",
   "lookup-cold",
   "lookup-runs",

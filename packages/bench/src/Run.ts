@@ -36,7 +36,7 @@ export const run = async (options: Options, progress: Progress): Promise<Report>
 }
 
 /** The works that read, and the delete: on the index that `add` has made. */
-const warmWorks = ["lookup-many", "lookup-one", "scan", "last"] as const
+const warmWorks = ["lookup-many", "lookup-one", "scan", "columns", "last"] as const
 const coldWorks = ["lookup-cold", "lookup-runs"] as const
 const lateWorks = ["delete", "event-loop"] as const
 

@@ -18,6 +18,7 @@ export const measures = ({ deletedEntries, ledgers }: Pick<Options, "ledgers" | 
     rate("read lookup-cold", "lookup, cache 5 %, any entries"),
     rate("read lookup-runs", "lookup, cache 5 %, runs of 100"),
     rate("read scan", "entries of a ledger"),
+    rate("read columns", "entries of a ledger, in columns"),
     rate("read last", "last entry"),
     cost("read delete", `delete a ledger of ${count(deletedEntries)}`, "ms"),
     ...widths.map(({ over, work }) => cost(`${work} open`, `open, ${over}`, "ms")),

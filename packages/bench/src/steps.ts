@@ -4,7 +4,7 @@
 import type { Session, Values } from "./Session.ts"
 import { add, compact, remove } from "./steps/adding.ts"
 import { eventLoop } from "./steps/eventLoop.ts"
-import { cold, last, lookups, runs, scan, shut, uniform, warm } from "./steps/reading.ts"
+import { cold, last, lookups, runs, scans, shut, uniform, warm } from "./steps/reading.ts"
 
 /** A part of a run. Turns count from 1 on. */
 export type Step = (session: Session, turn: number) => Promise<Values>
@@ -15,6 +15,7 @@ export type StepName =
   | "lookup-many"
   | "lookup-one"
   | "scan"
+  | "columns"
   | "last"
   | "cold"
   | "lookup-cold"
@@ -30,7 +31,8 @@ export const steps: Readonly<Record<StepName, Step>> = {
   warm,
   "lookup-many": lookups("lookup-many", uniform, "getMany"),
   "lookup-one": lookups("lookup-one", uniform, "getEach"),
-  scan,
+  scan: scans("scan", (engine) => engine.scan),
+  columns: scans("columns", (engine) => engine.columns ?? engine.scan),
   last,
   cold,
   "lookup-cold": lookups("lookup-cold", uniform, "getMany"),

@@ -300,6 +300,8 @@ describe("a commit that finds the write buffer full", () => {
         assert.isUndefined(yield* index.getLastEntryInLedger(ledger(3n)))
         release()
         yield* until(() => ended(engine) === 1)
+        // Its last write has been asked for; this waits until it has ended.
+        yield* index.compact
         yield* index.addLocations(range(3n, 0, 10))
         assert.strictEqual(yield* index.entryCount, 40_010n)
       })

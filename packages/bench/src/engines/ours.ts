@@ -53,6 +53,7 @@ const open =
       getMany: (ids, locations) => runtime.runPromise(getMany(index, ids, locations)),
       getEach: (ids, locations) => runtime.runPromise(getEach(index, ids, locations)),
       scan: (ledgerId, into) => runtime.runPromise(scan(index, ledgerId, into)),
+      columns: (ledgerId, into) => runtime.runPromise(columns(index, ledgerId, into)),
       lastEntries: (ledgerIds, entryIds) => runtime.runPromise(lastEntries(index, ledgerIds, entryIds)),
       deleteLedger: (ledgerId) => runtime.runPromise(index.deleteLedger(LedgerId.make(ledgerId))),
       compact: () => runtime.runPromise(index.compact),
@@ -87,6 +88,18 @@ const scan = Effect.fnUntraced(function* (index: Index, ledgerId: bigint, into: 
         into.locations[count] = location
         count += 1
       }
+    })
+  )
+  return count
+})
+
+const columns = Effect.fnUntraced(function* (index: Index, ledgerId: bigint, into: LedgerEntries) {
+  let count = 0
+  yield* Stream.runForEach(index.entryColumns(LedgerId.make(ledgerId)), ({ entryIds, locations }) =>
+    Effect.sync(() => {
+      into.entryIds.set(entryIds, count)
+      into.locations.set(locations, count)
+      count += entryIds.length
     })
   )
   return count

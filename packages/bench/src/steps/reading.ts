@@ -85,31 +85,33 @@ export const lookups =
     }
   }
 
-/** Reads all entries of ledgers in their order. */
-export const scan = async (session: Session, turn: number): Promise<Values> => {
-  const { workload } = session
-  const { entriesPerLedger, shape } = workload
-  const found = makeEntries(entriesPerLedger)
-  const draws = new Draws(shape.seed, turn)
-  let count = 0
-  return {
-    scan: await rate(session, {
-      prepare: () => {
-        found.ledgerIds.fill(BigInt(shape.firstLedger + draws.below(shape.ledgers)))
-        found.entryIds.fill(unanswered)
-      },
-      run: async (engine) => {
-        count = await engine.scan(found.ledgerIds[0] ?? 0n, found)
-      },
-      check: () => {
-        if (count !== entriesPerLedger) throw new Error(`wrong answer: ${count} entries, not ${entriesPerLedger}`)
-        if (found.entryIds.some((entryId, at) => entryId !== BigInt(at))) throw new Error("wrong order of entries")
-        workload.check(found, found.locations)
-        return count
-      }
-    })
+/** Reads all entries of ledgers in their order, by a method of the engine. */
+export const scans =
+  (name: string, methodOf: (engine: Engine) => Engine["scan"]) =>
+  async (session: Session, turn: number): Promise<Values> => {
+    const { workload } = session
+    const { entriesPerLedger, shape } = workload
+    const found = makeEntries(entriesPerLedger)
+    const draws = new Draws(shape.seed, turn)
+    let count = 0
+    return {
+      [name]: await rate(session, {
+        prepare: () => {
+          found.ledgerIds.fill(BigInt(shape.firstLedger + draws.below(shape.ledgers)))
+          found.entryIds.fill(unanswered)
+        },
+        run: async (engine) => {
+          count = await methodOf(engine).call(engine, found.ledgerIds[0] ?? 0n, found)
+        },
+        check: () => {
+          if (count !== entriesPerLedger) throw new Error(`wrong answer: ${count} entries, not ${entriesPerLedger}`)
+          if (found.entryIds.some((entryId, at) => entryId !== BigInt(at))) throw new Error("wrong order of entries")
+          workload.check(found, found.locations)
+          return count
+        }
+      })
+    }
   }
-}
 
 /** Asks ledgers for their last entries. */
 export const last = async (session: Session, turn: number): Promise<Values> => {

@@ -5,7 +5,9 @@
  * - A read spans entries of one log as long as little lies between them, up to
  *   `maxSpan`. How large the last one is shows when it has been read; what is
  *   missing of it is read alone.
- * - A few reads run at once. The bodies of one read share its memory.
+ * - Some reads run at once, each into memory that it uses again, if it is small;
+ *   bodies are copied from there, many into one piece. The bodies of a large read
+ *   share its memory.
  */
 import { markAsUntransferable } from "node:worker_threads"
 import * as EntryLogError from "../EntryLogError.ts"
@@ -26,12 +28,19 @@ export const readBodies = async (
   const bodies = Array.from(keys, (): Uint8Array | undefined => undefined)
   const spans = spansOf(keys)
   let next = 0
+  const slab = new Slab()
   const reader = async (): Promise<void> => {
+    const small = Buffer.allocUnsafe(smallRead)
     for (let span = spans[next++]; span !== undefined; span = spans[next++]) {
-      await readSpan(settings, descriptors, keys, span, bodies)
+      await readSpan(settings, descriptors, keys, span, span.length > smallRead ? undefined : { small, slab }, bodies)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(readers, spans.length) }, reader))
+  // Small reads wait in a row for the threads that do them, so that these need not be woken for each.
+  const largest = spans.reduce((length, span) => Math.max(length, span.length), 1)
+  const readers = Math.min(mostReaders, Math.max(leastReaders, Math.floor(bytesInFlight / largest)), spans.length)
+  // None is left at work when this answers, also where one has failed.
+  const ended = await Promise.allSettled(Array.from({ length: readers }, reader))
+  for (const end of ended) if (end.status === "rejected") throw end.reason
   return bodies
 }
 
@@ -88,15 +97,13 @@ const readSpan = async (
   descriptors: Descriptors,
   keys: ReadonlyArray<EntryKey>,
   span: Span,
+  reused: { readonly small: Buffer; readonly slab: Slab } | undefined,
   bodies: Array<Uint8Array | undefined>
 ): Promise<void> => {
-  const { directory } = settings
   const { logId, start } = span
-  const where = { operation: "readBodies", path: logPath(directory, logId) }
   const read = async (descriptor: number): Promise<void> => {
     const begin = Math.max(start, 0)
-    const buffer = Buffer.allocUnsafeSlow(span.length)
-    markAsUntransferable(buffer.buffer)
+    const buffer = reused === undefined ? untransferable(span.length) : reused.small.subarray(0, span.length)
     const count = await Files.read(descriptor, buffer, begin)
     for (const [number, index] of span.indices.entries()) {
       const key = keys[index]
@@ -106,12 +113,16 @@ const readSpan = async (
       if (offset + Format.entryHeaderSize > count) continue
       if (!isAt(key, buffer, offset)) continue
       const size = buffer.readInt32BE(offset)
+      const where = () => ({ operation: "readBodies", path: logPath(settings.directory, logId) })
       checkSize(settings, where, position, size)
       const from = offset + Format.sizeFieldSize
-      bodies[index] =
-        from + size <= count
-          ? new Uint8Array(buffer.buffer, buffer.byteOffset + from, size)
-          : await readRest(descriptor, where, buffer.subarray(from, count), position, size)
+      if (from + size > count) {
+        bodies[index] = await readRest(descriptor, where, buffer.subarray(from, count), position, size)
+      } else if (reused === undefined) {
+        bodies[index] = new Uint8Array(buffer.buffer, buffer.byteOffset + from, size)
+      } else {
+        bodies[index] = reused.slab.copy(buffer, from, size)
+      }
     }
   }
   try {
@@ -124,24 +135,29 @@ const readSpan = async (
 const isAt = ({ entryId, ledgerId }: EntryKey, buffer: Buffer, offset: number): boolean =>
   buffer.readBigInt64BE(offset + 4) === ledgerId && buffer.readBigInt64BE(offset + 12) === entryId
 
-const checkSize = ({ maxEntrySize }: Settings, where: EntryLogError.Where, position: number, size: number): void => {
+/** Where an error is, if there is one. */
+interface Where {
+  (): EntryLogError.Where
+}
+
+const checkSize = ({ maxEntrySize }: Settings, where: Where, position: number, size: number): void => {
   if (size >= Format.idsSize && size <= maxEntrySize) return
   throw EntryLogError.corruption(
     `the entry at byte ${position} has a size of ${size}; it must be from ${Format.idsSize} to ${maxEntrySize}, which ` +
       `is maxEntrySize`,
-    where
+    where()
   )
 }
 
 /** A body of which the beginning has been read. Nothing is allocated for one that runs past the end of the file. */
 const readRest = async (
   descriptor: number,
-  where: EntryLogError.Where,
+  where: Where,
   beginning: Uint8Array,
   position: number,
   size: number
 ): Promise<Uint8Array> => {
-  const cutOff = () => EntryLogError.corruption(`the entry at byte ${position} runs past the end of the file`, where)
+  const cutOff = () => EntryLogError.corruption(`the entry at byte ${position} runs past the end of the file`, where())
   if (position + size > (await Files.sizeOf(descriptor))) throw cutOff()
   const body = new Uint8Array(size)
   body.set(beginning)
@@ -150,8 +166,37 @@ const readRest = async (
   return body
 }
 
+/** Memory for bodies, many in one piece. */
+class Slab {
+  #bytes: Buffer = Buffer.alloc(0)
+  #used = 0
+
+  /** A copy of some bytes of a small read. */
+  copy(from: Buffer, start: number, size: number): Uint8Array {
+    if (this.#used + size > this.#bytes.length) {
+      this.#bytes = untransferable(slabSize)
+      this.#used = 0
+    }
+    const body = new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + this.#used, size)
+    body.set(from.subarray(start, start + size))
+    this.#used += size
+    return body
+  }
+}
+
+/** Memory that many have a part of, so that it must not be transferred away by one of them. */
+const untransferable = (size: number): Buffer<ArrayBuffer> => {
+  const bytes = Buffer.allocUnsafeSlow(size)
+  markAsUntransferable(bytes.buffer)
+  return bytes
+}
+
+/** In bytes: reads up to this size are copied from, into pieces of that size. */
+const smallRead = 16 * 1024
+const slabSize = 64 * 1024
+
 /** In bytes: how far apart two entries may begin that are read together. */
-const maxGap = 32 * 1024
+const maxGap = 16 * 1024
 
 /** In bytes: how far apart the first and the last one may begin. */
 const maxSpan = 1024 * 1024
@@ -159,5 +204,7 @@ const maxSpan = 1024 * 1024
 /** In bytes. Small entries, which are most, come whole. */
 const guessedSize = 4096
 
-/** How many reads run at once. */
-const readers = 8
+/** How many reads run at once, and how many bytes these are about. */
+const leastReaders = 4
+const mostReaders = 64
+const bytesInFlight = 4 * 1024 * 1024

@@ -55,10 +55,11 @@ export class Entries implements Collector<EntryLocation> {
   }
 }
 
-/** Gathers columns, word by word: no entry costs a bigint. */
+/**
+ * Gathers columns, word by word: no entry costs a bigint. All of them gather in the same place, since what is gathered is
+ * taken before anybody else has a turn.
+ */
 export class Columns implements Collector<EntryColumns> {
-  #entryIds = new Int32Array(2 * LocationPage.slotCount)
-  #locations = new Int32Array(2 * LocationPage.slotCount)
   #size = 0
 
   get size(): number {
@@ -66,10 +67,6 @@ export class Columns implements Collector<EntryColumns> {
   }
 
   add(selection: Selection, [number, { length, words }]: NumberedPage): void {
-    const room = 2 * (this.#size + LocationPage.slotCount)
-    if (room > this.#entryIds.length) this.#grow(Math.min(2 * room, mostWords))
-    const entryIds = this.#entryIds
-    const locations = this.#locations
     const first = entryIn(number, 0)
     const firstHigh = Words.high(first)
     const firstLow = Words.low(first)
@@ -78,39 +75,32 @@ export class Columns implements Collector<EntryColumns> {
     for (let slot = firstIn(selection, number); slot < end; slot++) {
       const high = words[2 * slot + 1] ?? -1
       if (high < 0) continue
-      entryIds[at + Words.highAt] = firstHigh
-      entryIds[at + Words.lowAt] = firstLow | slot
-      locations[at + Words.highAt] = high
-      locations[at + Words.lowAt] = words[2 * slot] ?? 0
+      entryWords[at + Words.highAt] = firstHigh
+      entryWords[at + Words.lowAt] = firstLow | slot
+      locationWords[at + Words.highAt] = high
+      locationWords[at + Words.lowAt] = words[2 * slot] ?? 0
       at += 2
     }
     this.#size = at / 2
   }
 
   take(): ReadonlyArray<EntryColumns> {
-    if (this.#size === 0) return []
-    const end = 2 * this.#size
+    const size = this.#size
     this.#size = 0
-    return [
-      {
-        entryIds: new BigInt64Array(this.#entryIds.slice(0, end).buffer),
-        locations: new BigInt64Array(this.#locations.slice(0, end).buffer)
-      }
-    ]
-  }
-
-  #grow(length: number): void {
-    const entryIds = new Int32Array(length)
-    const locations = new Int32Array(length)
-    entryIds.set(this.#entryIds)
-    locations.set(this.#locations)
-    this.#entryIds = entryIds
-    this.#locations = locations
+    if (size === 0) return []
+    // One piece of memory for both, which is most of what a short ledger costs.
+    const both = new BigInt64Array(2 * size)
+    both.set(entryIds.subarray(0, size))
+    both.set(locations.subarray(0, size), size)
+    return [{ entryIds: both.subarray(0, size), locations: both.subarray(size) }]
   }
 }
 
-/** What the entries of one chunk take up at most, which a page is added to as long as it is not full. */
-const mostWords = 2 * (chunkSize + LocationPage.slotCount)
+/** Where columns are gathered: there is room for a page as long as there is less than a chunk. */
+const entryIds = new BigInt64Array(chunkSize + LocationPage.slotCount)
+const locations = new BigInt64Array(chunkSize + LocationPage.slotCount)
+const entryWords = new Int32Array(entryIds.buffer)
+const locationWords = new Int32Array(locations.buffer)
 
 /** The first slot of a page that is selected, and the one after the last. */
 const firstIn = ({ from }: Selection, number: Words.MapKey): number => (number === pageOf(from) ? slotOf(from) : 0)
