@@ -103,7 +103,7 @@ export interface Records {
   ) => Stream.Stream<RocksDB.Entry, RocksDBError.RocksDBError>
 }
 
-/** WriteBatch that are gathered one by one, and committed together. */
+/** Changes that are gathered one by one, and committed together. */
 export interface Batch {
   /** How many changes it holds. */
   readonly size: number

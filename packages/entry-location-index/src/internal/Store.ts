@@ -318,7 +318,7 @@ export class Store implements Checkpoint.Target, Base {
     this.#writing.withPermit(Effect.suspend(() => (this.#isRecovered ? Effect.void : this.#recover())))
   )
 
-  /** Stops the checkpoint under way after the write that groups, and drops what a failed commit may have left behind. */
+  /** Stops the checkpoint under way after the write that runs, and drops what a failed commit may have left behind. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#isClosing = true
     const stop = this.#checkpointing === undefined ? Effect.void : Fiber.interrupt(this.#checkpointing)
@@ -458,7 +458,7 @@ export class Store implements Checkpoint.Target, Base {
     return Effect.promise(() => IndexMarker.write(this.path))
   })
 
-  /** WriteBatch memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
+  /** Changes memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
   #follow({ entries, records, groups }: CommitPlan, changes: WriteBatch): void {
     try {
       this.#memtable.apply(changes, groups, (nth) => groups.slot(nth))
