@@ -249,7 +249,7 @@ const build: (
   return { scanned, excluded, logs: logSizes.count, bytes: logSizes.total, passedOver, passedOverBytes }
 })
 
-const sizes: Store.Sizes = { pageCache: 64 * 1024 * 1024, writeBuffer: 128 * 1024 * 1024 }
+const sizes: Store.Sizes = { pageCache: 64 * 1024 * 1024, memtables: 128 * 1024 * 1024 }
 
 /** Checks the new index, and counts what the old one had and it has not. */
 const check = Effect.fnUntraced(function* (

@@ -70,7 +70,7 @@ export interface Sizes {
   /** For decoded pages and ledger records, in bytes. */
   readonly pageCache: number
   /** For what is in the journal and not in pages, in bytes. */
-  readonly writeBuffer: number
+  readonly memtables: number
 }
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
@@ -132,7 +132,7 @@ const leave = (place: Place): Effect.Effect<void> =>
     return Effect.ensuring(store.close, emptied)
   })
 
-/** How long those who commit wait for room in the write buffer. */
+/** How long those who commit wait for room in the memtables. */
 const patience = Duration.minutes(1)
 
 /** The records of an index. */
@@ -344,7 +344,7 @@ export class Store implements Checkpoint.Target, Base {
 
   /** Whether a checkpoint is due. Entries that are written again and again fill the journal alone. */
   get #isFull(): boolean {
-    return Math.max(this.#memtable.bytes, this.#journalSize) >= this.#sizes.writeBuffer / 2
+    return Math.max(this.#memtable.bytes, this.#journalSize) >= this.#sizes.memtables / 2
   }
 
   /** Lets a checkpoint begin with what the memtable holds; only between commits, and one at a time. */
