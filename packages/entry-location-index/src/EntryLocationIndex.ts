@@ -22,6 +22,7 @@ import { Lifecycle } from "@effect-bookie/lifecycle"
 import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
 import { RocksDB, RocksDBError } from "@effect-bookie/rocksdb"
 import type * as ByteSize from "effect/ByteSize"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -103,7 +104,7 @@ export interface Records {
   ) => Stream.Stream<RocksDB.Entry, RocksDBError.RocksDBError>
 }
 
-/** WriteBatch that are gathered one by one, and committed together. */
+/** Changes that are gathered one by one, and committed together. */
 export interface Batch {
   /** How many changes it holds. */
   readonly size: number
@@ -145,7 +146,7 @@ export interface Options {
    * to read again: from 10 bytes an entry to 220 where each ledger has but one. The last commit comes on top. A commit
    * that finds it full waits until there is room, a minute at most. Default: 96 MiB.
    */
-  readonly writeBufferSize?: ByteSize.Input | undefined
+  readonly memtableSize?: ByteSize.Input | undefined
   /**
    * How often at most the room of deleted ledgers is given back by compacting their pages, in the background. What fails
    * is tried again, less often. Default: every 10 seconds.
@@ -156,87 +157,106 @@ export interface Options {
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 
 /** An index of entry locations. */
-export class EntryLocationIndex extends Context.Service<
-  EntryLocationIndex,
-  {
-    /** The directory of the database. */
-    readonly path: string
-    /** Counts for gauges: plain numbers that change by themselves. */
-    readonly statistics: Statistics
-    /** Adds the location of an entry, or overwrites it. */
-    readonly addLocation: (
-      ledgerId: LedgerId.LedgerId,
-      entryId: EntryId.EntryId,
-      location: Location.Location
-    ) => Answer<void>
-    /** Adds the locations of entries, or overwrites them, all or none. Of one entry twice, the later location holds. */
-    readonly addLocations: (entries: ReadonlyArray<EntryLocation>) => Answer<void>
-    /**
-     * Tells where entries have been moved to. Like `addLocations`: an entry that the index does not have is added, also
-     * to a ledger that has been deleted, so leave those out.
-     */
-    readonly updateLocations: (entries: ReadonlyArray<EntryLocation>) => Answer<void>
-    /**
-     * Moves entries that have been copied, each only if its location is still the one it was copied from: one that was
-     * deleted, or added anew, is left as it is. All are moved at once, or none. Answers how many were. Each entry is there
-     * once. Some ten thousand at a time are enough to be fast.
-     */
-    readonly moveLocations: (
-      moves: ReadonlyArray<EntryMove> | EntryMoveColumns,
-      options?: CommitOptions | undefined
-    ) => Answer<number>
-    /** Makes an empty batch, which takes up 24 to 48 bytes of memory an entry. */
-    readonly makeBatch: Effect.Effect<Batch>
-    /** The location of an entry, or `undefined`. */
-    readonly getLocation: (
-      ledgerId: LedgerId.LedgerId,
-      entryId: EntryId.EntryId
-    ) => Answer<Location.Location | undefined>
-    /** The locations of entries in their order, `undefined` where there is none. */
-    readonly getLocations: (ids: ReadonlyArray<EntryLocationId>) => Answer<ReadonlyArray<Location.Location | undefined>>
-    /** The highest entry id of a ledger, or `undefined` if it has no entries. */
-    readonly getLastEntryInLedger: (ledgerId: LedgerId.LedgerId) => Answer<EntryId.EntryId | undefined>
-    /** The entries of a ledger by their ids, as they stood when the stream began. */
-    readonly entries: (
-      ledgerId: LedgerId.LedgerId,
-      range?: EntryRange | undefined
-    ) => Stream.Stream<EntryLocation, RocksDBError.RocksDBError>
-    /** The same in columns of some thousand entries, several times as fast. */
-    readonly entryColumns: (
-      ledgerId: LedgerId.LedgerId,
-      range?: EntryRange | undefined
-    ) => Stream.Stream<EntryColumns, RocksDBError.RocksDBError>
-    /** The ledgers that have entries by their ids, as they stood when the stream began. */
-    readonly ledgers: Stream.Stream<LedgerId.LedgerId, RocksDBError.RocksDBError>
-    /** Removes all entries of a ledger; it need not have any. */
-    readonly deleteLedger: (ledgerId: LedgerId.LedgerId) => Answer<void>
-    /** Removes all entries of ledgers, of all of them or of none. */
-    readonly deleteLedgers: (ledgerIds: ReadonlyArray<LedgerId.LedgerId>) => Answer<void>
-    /** How many entries the index holds, exactly. */
-    readonly entryCount: Answer<bigint>
-    /** Records of callers' own, which batches write. */
-    readonly records: Records
-    /** Brings everything that has been acknowledged to disk, also what was committed as "buffered". */
-    readonly sync: Answer<void>
-    /** Rewrites the files of the index, which gives back the room of what was deleted or overwritten. */
-    readonly compact: Answer<void>
-  }
->()("@effect-bookie/entry-location-index/EntryLocationIndex") {}
+export interface Service {
+  /** The directory of the database. */
+  readonly path: string
+  /** Counts for gauges: plain numbers that change by themselves. */
+  readonly statistics: Statistics
+  /** Adds the location of an entry, or overwrites it. */
+  readonly addLocation: (
+    ledgerId: LedgerId.LedgerId,
+    entryId: EntryId.EntryId,
+    location: Location.Location
+  ) => Answer<void>
+  /** Adds the locations of entries, or overwrites them, all or none. Of one entry twice, the later location holds. */
+  readonly addLocations: (entries: ReadonlyArray<EntryLocation>) => Answer<void>
+  /**
+   * Tells where entries have been moved to. Like `addLocations`: an entry that the index does not have is added, also
+   * to a ledger that has been deleted, so leave those out.
+   */
+  readonly updateLocations: (entries: ReadonlyArray<EntryLocation>) => Answer<void>
+  /**
+   * Moves entries that have been copied, each only if its location is still the one it was copied from: one that was
+   * deleted, or added anew, is left as it is. All are moved at once, or none. Answers how many were. Each entry is there
+   * once. Some ten thousand at a time are enough to be fast.
+   */
+  readonly moveLocations: (
+    moves: ReadonlyArray<EntryMove> | EntryMoveColumns,
+    options?: CommitOptions | undefined
+  ) => Answer<number>
+  /** Makes an empty batch, which takes up 24 to 48 bytes of memory an entry. */
+  readonly makeBatch: Effect.Effect<Batch>
+  /** The location of an entry, or `undefined`. */
+  readonly getLocation: (ledgerId: LedgerId.LedgerId, entryId: EntryId.EntryId) => Answer<Location.Location | undefined>
+  /** The locations of entries in their order, `undefined` where there is none. */
+  readonly getLocations: (ids: ReadonlyArray<EntryLocationId>) => Answer<ReadonlyArray<Location.Location | undefined>>
+  /** The highest entry id of a ledger, or `undefined` if it has no entries. */
+  readonly getLastEntryInLedger: (ledgerId: LedgerId.LedgerId) => Answer<EntryId.EntryId | undefined>
+  /** The entries of a ledger by their ids, as they stood when the stream began. */
+  readonly entries: (
+    ledgerId: LedgerId.LedgerId,
+    range?: EntryRange | undefined
+  ) => Stream.Stream<EntryLocation, RocksDBError.RocksDBError>
+  /** The same in columns of some thousand entries, several times as fast. */
+  readonly entryColumns: (
+    ledgerId: LedgerId.LedgerId,
+    range?: EntryRange | undefined
+  ) => Stream.Stream<EntryColumns, RocksDBError.RocksDBError>
+  /** The ledgers that have entries by their ids, as they stood when the stream began. */
+  readonly ledgers: Stream.Stream<LedgerId.LedgerId, RocksDBError.RocksDBError>
+  /** Removes all entries of a ledger; it need not have any. */
+  readonly deleteLedger: (ledgerId: LedgerId.LedgerId) => Answer<void>
+  /** Removes all entries of ledgers, of all of them or of none. */
+  readonly deleteLedgers: (ledgerIds: ReadonlyArray<LedgerId.LedgerId>) => Answer<void>
+  /** How many entries the index holds, exactly. */
+  readonly entryCount: Answer<bigint>
+  /** Records of callers' own, which batches write. */
+  readonly records: Records
+  /** Brings everything that has been acknowledged to disk, also what was committed as "buffered". */
+  readonly sync: Answer<void>
+  /** Rewrites the files of the index, which gives back the room of what was deleted or overwritten. */
+  readonly compact: Answer<void>
+}
+
+/** The index of entry locations of a database, as a service. */
+export class EntryLocationIndex extends Context.Service<EntryLocationIndex, Service>()(
+  "@effect-bookie/entry-location-index/EntryLocationIndex"
+) {}
 
 /** Opens the index of a database in the current scope. */
 export const make: (
   options?: Options | undefined
-) => Effect.Effect<EntryLocationIndex["Service"], RocksDBError.RocksDBError, Scope.Scope | RocksDB.RocksDB> =
-  Effect.fnUntraced(function* (options?: Options | undefined) {
-    const { path } = yield* RocksDB.RocksDB
-    return yield* OwnScope.open(open(options), () => RocksDBError.closed({ operation: "open", path }))
-  })
+) => Effect.Effect<Service, RocksDBError.RocksDBError, Scope.Scope | RocksDB.RocksDB> = Effect.fnUntraced(function* (
+  options?: Options | undefined
+) {
+  const { path } = yield* RocksDB.RocksDB
+  return yield* OwnScope.open(open(options), () => RocksDBError.closed({ operation: "open", path }))
+})
 
 /** Provides the index of the database. */
 export const layer = (
   options?: Options | undefined
 ): Layer.Layer<EntryLocationIndex, RocksDBError.RocksDBError, RocksDB.RocksDB> =>
   Layer.effect(EntryLocationIndex, make(options))
+
+/**
+ * Every option from the environment, or wherever the `ConfigProvider` looks; each may be absent: `ROCKSDB_DURABILITY`, as
+ * the database reads it, so that one setting says for both when a write is acknowledged,
+ * `ENTRY_LOCATION_INDEX_PAGE_CACHE_SIZE="64 MiB"`, `ENTRY_LOCATION_INDEX_MEMTABLE_SIZE` and
+ * `ENTRY_LOCATION_INDEX_COMPACTION_INTERVAL="10 seconds"`.
+ */
+export const config: Config.Config<Options> = Config.all({
+  durability: optional(Config.Literals(["sync", "buffered"], "ROCKSDB_DURABILITY")),
+  pageCacheSize: optional(Config.ByteSize("ENTRY_LOCATION_INDEX_PAGE_CACHE_SIZE")),
+  memtableSize: optional(Config.ByteSize("ENTRY_LOCATION_INDEX_MEMTABLE_SIZE")),
+  compactionInterval: optional(Config.Duration("ENTRY_LOCATION_INDEX_COMPACTION_INTERVAL"))
+})
+
+/** Provides the index with options from Effect's Config: by default all of them, as {@link config} reads them. */
+export const layerConfig = (
+  options: Config.Wrap<Options> = config
+): Layer.Layer<EntryLocationIndex, RocksDBError.RocksDBError | Config.ConfigError, RocksDB.RocksDB> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
 /**
  * The steps of the release, in the opposite order: refuse what is new, commit what was accepted, stop writing pages, stop
@@ -249,7 +269,7 @@ const open = Effect.fnUntraced(function* (options: Options | undefined) {
   yield* Effect.addFinalizer(() => Effect.suspend(() => (isOpen ? Lifecycle.released(resource) : Effect.void)))
   const store = yield* Store.open(database, {
     pageCache: settings.pageCacheSize,
-    writeBuffer: settings.writeBufferSize
+    memtables: settings.memtableSize
   })
   isOpen = true
   yield* Lifecycle.acquired(resource)
@@ -272,7 +292,7 @@ const open = Effect.fnUntraced(function* (options: Options | undefined) {
 
 const resource = "entry-location-index"
 
-const service = (gate: Gate, store: Store.Store, committer: Committer.Committer): EntryLocationIndex["Service"] => {
+const service = (gate: Gate, store: Store.Store, committer: Committer.Committer): Service => {
   const { database } = store
   const lookups = new Lookups(gate, store)
   const submit = (operation: string, submission: Committer.Submission): Answer<void> =>
@@ -403,6 +423,11 @@ const scanRecords = (
   return typeof within === "string"
     ? Stream.fromEffect(gate.refuseArgument("records.scan", within))
     : store.database.stream(within, options)
+}
+
+/** Where a config is absent, so is the option. */
+function optional<A>(self: Config.Config<A>): Config.Config<A | undefined> {
+  return Config.withDefault(self, undefined)
 }
 
 /** The entries of a ledger that a range means, or what is wrong with it. */

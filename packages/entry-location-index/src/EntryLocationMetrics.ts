@@ -9,7 +9,7 @@
  * |---|---|---|
  * | `bookie_entry_location_entries` | gauge | `entries-count` |
  * | `bookie_entry_location_page_cache_bytes` | gauge | |
- * | `bookie_entry_location_write_buffer_bytes` | gauge | |
+ * | `bookie_entry_location_memtable_bytes` | gauge | |
  * | `bookie_entry_location_page_cache_hits_total` | counter | |
  * | `bookie_entry_location_page_cache_misses_total` | counter | |
  * | `bookie_lookup_entry_location_seconds` | histogram | `lookup-entry-location` |
@@ -38,10 +38,10 @@ export const make: Effect.Effect<void, never, EntryLocationIndex | Scope.Scope> 
     () => statistics.pageCacheBytes
   )
   yield* gauge(
-    "bookie_entry_location_write_buffer_bytes",
+    "bookie_entry_location_memtable_bytes",
     "How much memory what is not in pages yet takes up",
     path,
-    () => statistics.writeBufferBytes
+    () => statistics.memtableBytes
   )
   yield* counter(
     "bookie_entry_location_page_cache_hits_total",

@@ -254,7 +254,7 @@ const writeBufferSize = (bytes: number): number => Math.min(64, 1 + Math.ceil(by
 
 const mebibyte = 1024 * 1024
 
-const sizes: Store.Sizes = { pageCache: 64 * 1024 * 1024, writeBuffer: 128 * 1024 * 1024 }
+const sizes: Store.Sizes = { pageCache: 64 * 1024 * 1024, memtables: 128 * 1024 * 1024 }
 
 /** Checks the new index, and counts what the old one had and it has not. */
 const check = Effect.fnUntraced(function* (

@@ -91,10 +91,10 @@ describe("EntryLocationMetrics", () => {
     Effect.gen(function* () {
       const index = yield* Index
       yield* index.addLocations(range(1n, 0, 1000))
-      const before = yield* valueOf("bookie_entry_location_write_buffer_bytes")
+      const before = yield* valueOf("bookie_entry_location_memtable_bytes")
       assert.isAbove(before as number, 8 * 1000)
       yield* index.compact
-      assert.strictEqual(yield* valueOf("bookie_entry_location_write_buffer_bytes"), 0)
+      assert.strictEqual(yield* valueOf("bookie_entry_location_memtable_bytes"), 0)
     }).pipe(Effect.provide(withMetrics(path))))
 
   test("counts each lookup of a last entry by its outcome", (path) =>

@@ -149,7 +149,7 @@ describe("a checkpoint that fails", () => {
   )
 
   it.effect("in the background is tried again some time later", () =>
-    withEngine({ writeBufferSize: 200_000 }, (index, engine) =>
+    withEngine({ memtableSize: 200_000 }, (index, engine) =>
       Effect.gen(function* () {
         engine.refuse(1, "IO error: it broke", { isMeant: isCheckpoint })
         yield* index.addLocations(range(1n, 0, 20_000))
@@ -164,7 +164,7 @@ describe("a checkpoint that fails", () => {
   )
 
   it.effect("fails only those who commit when memory is full, and they can once it works again", () =>
-    withEngine({ writeBufferSize: 200_000 }, (index, engine) =>
+    withEngine({ memtableSize: 200_000 }, (index, engine) =>
       Effect.gen(function* () {
         engine.refuse(Infinity, "IO error: No such luck", { isMeant: isCheckpoint })
         const acknowledged: Array<EntryLocationIndex.EntryLocation> = []
@@ -208,7 +208,7 @@ describe("a checkpoint that fails again and again", () => {
   it.effect("is tried less and less often, is logged once for each cause, and counts until it is done", () =>
     Effect.gen(function* () {
       const logs = yield* logsOf(
-        withEngine({ writeBufferSize: 200_000 }, (index, engine) =>
+        withEngine({ memtableSize: 200_000 }, (index, engine) =>
           Effect.gen(function* () {
             engine.refuse(Infinity, "IO error: it broke", { isMeant: isCheckpoint })
             yield* index.addLocations(range(1n, 0, 20_000))
@@ -243,7 +243,7 @@ describe("a checkpoint that fails again and again", () => {
   it.effect("by a defect is told, and tried again like any other", () =>
     Effect.gen(function* () {
       const logs = yield* logsOf(
-        withEngine({ writeBufferSize: 200_000 }, (index, engine) =>
+        withEngine({ memtableSize: 200_000 }, (index, engine) =>
           Effect.gen(function* () {
             yield* index.addLocations(range(1n, 0, 300))
             yield* index.compact
@@ -267,7 +267,7 @@ describe("a checkpoint that fails again and again", () => {
 
 /** Two memtables are full, and the checkpoint of the first one does not come back. */
 const full = (body: (index: Index, engine: FailingEngine, release: () => void) => Effect.Effect<void, unknown>) =>
-  withEngine({ writeBufferSize: 200_000 }, (index, engine) =>
+  withEngine({ memtableSize: 200_000 }, (index, engine) =>
     Effect.gen(function* () {
       const release = engine.hold(isCheckpoint)
       yield* index.addLocations(range(1n, 0, 20_000))
@@ -277,7 +277,7 @@ const full = (body: (index: Index, engine: FailingEngine, release: () => void) =
     })
   )
 
-describe("a commit that finds the write buffer full", () => {
+describe("a commit that finds the memtables full", () => {
   it.effect("waits a minute for room and not longer, and those behind it wait no minute more", () =>
     full((index, engine, release) =>
       Effect.gen(function* () {
@@ -292,7 +292,7 @@ describe("a commit that finds the write buffer full", () => {
         yield* TestClock.adjust("1 second")
         const { _tag, message } = yield* Fiber.join(waiting)
         assert.strictEqual(_tag, "IOError")
-        assert.match(message, /write buffer .* is full, .* not ended after 1m.* Nothing of this commit is written/)
+        assert.match(message, /memtables .* are full, .* not ended after 1m.* Nothing of this commit is written/)
         yield* TestClock.adjust(0)
         assert.strictEqual((yield* Fiber.join(behind))._tag, "IOError")
         // Lookups and scans go on.
@@ -327,7 +327,7 @@ describe("a commit that finds the write buffer full", () => {
 
 describe("a checkpoint under way", () => {
   it.effect("lets commits and lookups through, until memory is full of what has come meanwhile", () =>
-    withEngine({ writeBufferSize: 400_000 }, (index, engine) =>
+    withEngine({ memtableSize: 400_000 }, (index, engine) =>
       Effect.gen(function* () {
         const release = engine.hold(isCheckpoint)
         yield* index.addLocations(range(1n, 0, 30_000))
@@ -396,7 +396,7 @@ describe("a checkpoint under way", () => {
           Effect.forkDetach
         )
         return engine.writes.length
-      }).pipe(Effect.provide(layer(path, { durability: "buffered", writeBufferSize: 1_000_000 }, engine.layer)))
+      }).pipe(Effect.provide(layer(path, { durability: "buffered", memtableSize: 1_000_000 }, engine.layer)))
       assert.isAtMost(engine.writes.length - begun, 1)
       assert.strictEqual(ended(engine), 1, "only that of the preparation")
       yield* using(path, assertFound)
@@ -438,7 +438,7 @@ describe("two indexes on one database", () => {
       const engine = new FailingEngine()
       yield* Effect.gen(function* () {
         const scopes = [yield* Scope.make(), yield* Scope.make()] as const
-        const options: EntryLocationIndex.Options = { writeBufferSize: 20_000, durability: "buffered" }
+        const options: EntryLocationIndex.Options = { memtableSize: 20_000, durability: "buffered" }
         const one = yield* EntryLocationIndex.make(options).pipe(Scope.provide(scopes[0]))
         const other = yield* EntryLocationIndex.make(options).pipe(Scope.provide(scopes[1]))
         const write = (index: Index, ledgerId: bigint) =>
@@ -514,7 +514,7 @@ describe("a damaged page under what is in memory", () => {
             assert.strictEqual(yield* tagOf(index.getLocation(ledger(1n), EntryId.make(299n))), "Corruption")
             assert.strictEqual(yield* index.getLastEntryInLedger(ledger(1n)), EntryId.make(309n))
           }),
-        { writeBufferSize: 20_000 }
+        { memtableSize: 20_000 }
       )
     }).pipe(Effect.scoped)
   )

@@ -190,7 +190,7 @@ describe("the journal", () => {
       }).pipe(
         Effect.provide(
           Layer.provide(
-            EntryLocationIndex.layer({ writeBufferSize: 300_000, durability: "buffered" }),
+            EntryLocationIndex.layer({ memtableSize: 300_000, durability: "buffered" }),
             RocksDB.layer({ path, writeBufferSize: "1 MiB" })
           )
         )

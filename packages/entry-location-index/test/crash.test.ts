@@ -30,7 +30,7 @@ describe("an index whose process is killed", () => {
     ["always being checkpointed", 0]
   ] as const)(
     "holds what had been acknowledged, of the operation under way all or nothing, and counts exactly: %s",
-    ([, writeBufferSize]) =>
+    ([, memtableSize]) =>
       Effect.gen(function* () {
         const path = yield* temporaryDirectory
         let next = 0
@@ -42,7 +42,7 @@ describe("an index whose process is killed", () => {
           [2, 12],
           [35, 0]
         ] as const) {
-          const child = yield* start("add", path, String(next), String(writeBufferSize))
+          const child = yield* start("add", path, String(next), String(memtableSize))
           yield* child.lines(lines)
           yield* TestClock.withLive(Effect.sleep(millis))
           yield* child.kill

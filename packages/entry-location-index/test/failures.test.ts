@@ -108,15 +108,13 @@ const history = (path: string, commits: ReadonlyArray<Commit>, options: EntryLoc
   })
 
 describe("random histories of commits that fail", () => {
-  for (const writeBufferSize of ["128 MiB", 10_000, 0] as const) {
+  for (const memtableSize of ["128 MiB", 10_000, 0] as const) {
     it.effect.prop(
-      `leave what the others left, with a write buffer of ${writeBufferSize}`,
+      `leave what the others left, with memtables of ${memtableSize}`,
       { commits: Schema.Array(Commit).check(Schema.isMaxLength(12)) },
       ({ commits }) =>
         Effect.scoped(
-          Effect.flatMap(temporaryDirectory, (path) =>
-            history(path, commits, { durability: "buffered", writeBufferSize })
-          )
+          Effect.flatMap(temporaryDirectory, (path) => history(path, commits, { durability: "buffered", memtableSize }))
         ),
       { arbitrary: { runs: 25 } }
     )

@@ -148,7 +148,7 @@ describe("what is in the journal alone", () => {
       yield* using(path, commits)
       const engine = new FailingEngine()
       yield* EntryLocationIndex.EntryLocationIndex.use(assertFound).pipe(
-        Effect.provide(layer(path, { writeBufferSize: 0 }, engine.layer))
+        Effect.provide(layer(path, { memtableSize: 0 }, engine.layer))
       )
       assert.deepStrictEqual(engine.writes, [])
       assert.deepStrictEqual(yield* journalOf(path), { records: 10, pages: 0 })
@@ -210,7 +210,7 @@ describe("what is in the journal alone", () => {
 })
 
 describe("what is not in pages yet", () => {
-  test("is no longer a journal than the write buffer allows, however often the same entries are written", (path) =>
+  test("is no longer a journal than the memtables allow, however often the same entries are written", (path) =>
     Effect.gen(function* () {
       yield* using(
         path,
@@ -220,7 +220,7 @@ describe("what is not in pages yet", () => {
               yield* index.addLocations(range(1n, 0, 10_000, random(round)))
             }
           }),
-        { writeBufferSize: 300_000, durability: "buffered" }
+        { memtableSize: 300_000, durability: "buffered" }
       )
       const size = yield* raw(path, (database) =>
         Stream.runFold(
@@ -233,11 +233,11 @@ describe("what is not in pages yet", () => {
       assert.isBelow(size, 1_000_000)
     }))
 
-  test("is no larger in memory than the write buffer allows, whatever is deleted that is not there", (path) =>
+  test("is no larger in memory than the memtables allow, whatever is deleted that is not there", (path) =>
     Effect.scoped(
       Effect.gen(function* () {
         const database = yield* RocksDB.make({ path })
-        const store = yield* Store.open(database, { pageCache: 0, writeBuffer: 100_000 })
+        const store = yield* Store.open(database, { pageCache: 0, memtables: 100_000 })
         for (let round = 0; round < 20; round++) {
           const changes = new WriteBatch()
           for (let at = 0; at < 1_000; at++) changes.deleteLedger(ledger(BigInt(round * 1_000 + at)))

@@ -176,7 +176,7 @@ const historyOf = (
     const scope = yield* Scope.make()
     yield* Index.use((index) => use(index, engine).pipe(Scope.provide(scope))).pipe(
       Effect.provide(
-        layer(path, { writeBufferSize: 20_000, compactionInterval: 0 }, engine.layer).pipe(
+        layer(path, { memtableSize: 20_000, compactionInterval: 0 }, engine.layer).pipe(
           Layer.provide(Lifecycle.layer(listener))
         )
       )
@@ -211,7 +211,7 @@ describe("the release is told", () => {
         const events = yield* historyOf((index, engine) =>
           Effect.gen(function* () {
             yield* index.addLocations(Array.from({ length: 9_000 }, (_, at) => entry(BigInt(at), 0n, 1n)))
-            yield* until(() => index.statistics.writeBufferBytes === 0)
+            yield* until(() => index.statistics.memtableBytes === 0)
             const release = engine.hold(isCheckpoint)
             const held = engine.held
             yield* index.addLocations(Array.from({ length: asks ? 50 : 9_000 }, (_, at) => entry(BigInt(at), 1n, 1n)))
@@ -272,7 +272,7 @@ describe("an index that is opened while the last one on its database is released
 const gaugeNames = [
   "bookie_entry_location_entries",
   "bookie_entry_location_page_cache_bytes",
-  "bookie_entry_location_write_buffer_bytes",
+  "bookie_entry_location_memtable_bytes",
   "bookie_entry_location_page_cache_hits_total",
   "bookie_entry_location_page_cache_misses_total",
   "bookie_lookup_entry_location_seconds",

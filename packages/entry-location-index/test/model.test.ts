@@ -206,8 +206,8 @@ const history = (path: string, steps: ReadonlyArray<Step>, options: EntryLocatio
   })
 
 describe("random histories", () => {
-  // With a write buffer of 0 there is a checkpoint after each commit, with 2 kB after some; they run beside what follows.
-  for (const [pageCacheSize, writeBufferSize] of [
+  // With memtables of 0 there is a checkpoint after each commit, with 2 kB after some; they run beside what follows.
+  for (const [pageCacheSize, memtableSize] of [
     [0, "128 MiB"],
     [3_000, "128 MiB"],
     ["64 MiB", "128 MiB"],
@@ -217,12 +217,12 @@ describe("random histories", () => {
     ["64 MiB", 2_000]
   ] as const) {
     it.effect.prop(
-      `leave the index as they leave a model, with a page cache of ${pageCacheSize} and a write buffer of ${writeBufferSize}`,
+      `leave the index as they leave a model, with a page cache of ${pageCacheSize} and memtables of ${memtableSize}`,
       { steps: Schema.Array(Step).check(Schema.isMaxLength(14)) },
       ({ steps }) =>
         Effect.scoped(
           Effect.flatMap(temporaryDirectory, (path) =>
-            history(path, steps, { durability: "buffered", pageCacheSize, writeBufferSize })
+            history(path, steps, { durability: "buffered", pageCacheSize, memtableSize })
           )
         ),
       { arbitrary: { runs: 20 } }

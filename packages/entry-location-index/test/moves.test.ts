@@ -236,7 +236,7 @@ describe("random moves among adds and deletes", () => {
                 )
               }
             }),
-          { durability: "buffered", writeBufferSize: 2000 }
+          { durability: "buffered", memtableSize: 2000 }
         ),
       { arbitrary: { runs: 40 } }
     )

@@ -80,7 +80,7 @@ describe("a reader that does not go on", () => {
             assert.strictEqual((yield* everything(index)).length, 8_000 + 300 + 300 + 3_000)
             assert.isUndefined(reader.pollUnsafe())
           }),
-        { writeBufferSize: 100_000 }
+        { memtableSize: 100_000 }
       )
     )
 
@@ -225,7 +225,7 @@ const turnsOf = <A, E>(self: Effect.Effect<A, E>) =>
   })
 
 const withIndex = (body: (index: Index) => Effect.Effect<void, unknown>) =>
-  withEngine((index) => body(index), { writeBufferSize: "512 MiB" })
+  withEngine((index) => body(index), { memtableSize: "512 MiB" })
 
 describe("many at once", () => {
   it.effect("ledgers in memory come in turns, in order, however they were added", () =>

@@ -297,11 +297,11 @@ const history = Effect.fnUntraced(function* (commits: ReadonlyArray<Commit>, opt
 }, Effect.scoped)
 
 describe("random commits of records and entries, of which some fail,", () => {
-  for (const writeBufferSize of ["128 MiB", 0] as const) {
+  for (const memtableSize of ["128 MiB", 0] as const) {
     it.effect.prop(
-      `leave both as the others left them, with a write buffer of ${writeBufferSize}`,
+      `leave both as the others left them, with memtables of ${memtableSize}`,
       { commits: Schema.Array(Commit).check(Schema.isMaxLength(10)) },
-      ({ commits }) => history(commits, { durability: "buffered", writeBufferSize }),
+      ({ commits }) => history(commits, { durability: "buffered", memtableSize }),
       { arbitrary: { runs: 40 } }
     )
   }
@@ -309,8 +309,8 @@ describe("random commits of records and entries, of which some fail,", () => {
 
 describe("a process that is killed", () => {
   it.effect.each([134_217_728, 20_000, 0])(
-    "leaves a mark that is of the same commit as the entries, with a write buffer of %i",
-    (writeBufferSize) =>
+    "leaves a mark that is of the same commit as the entries, with memtables of %i",
+    (memtableSize) =>
       Effect.gen(function* () {
         const path = yield* temporaryDirectory
         let acknowledged = 0
@@ -319,7 +319,7 @@ describe("a process that is killed", () => {
           [50, 3],
           [20, 1]
         ] as const) {
-          const child = yield* start("marks", path, String(writeBufferSize))
+          const child = yield* start("marks", path, String(memtableSize))
           yield* child.lines(lines)
           yield* TestClock.withLive(Effect.sleep(millis))
           yield* child.kill

@@ -66,7 +66,7 @@ const begin = <A>(stream: Stream.Stream<A, RocksDBError.RocksDBError>) =>
   })
 
 describe("a scan that is read slowly", () => {
-  for (const [before, writeBufferSize] of [
+  for (const [before, memtableSize] of [
     ["in pages", "128 MiB"],
     ["in memory", "128 MiB"],
     ["in the page cache", "128 MiB"],
@@ -75,7 +75,7 @@ describe("a scan that is read slowly", () => {
     ["in memory", 100_000]
   ] as const) {
     it.effect.prop(
-      `shows what stood when it began, which was ${before}, with a write buffer of ${writeBufferSize}`,
+      `shows what stood when it began, which was ${before}, with memtables of ${memtableSize}`,
       { earlier: Steps, later: Steps },
       ({ earlier, later }) =>
         Effect.gen(function* () {
@@ -104,7 +104,7 @@ describe("a scan that is read slowly", () => {
                   assert.deepStrictEqual<unknown>(yield* scan, [entries, partly, ledgers][nth])
                 }
               }),
-            { writeBufferSize, durability: "buffered" }
+            { memtableSize, durability: "buffered" }
           )
         }).pipe(Effect.scoped),
       { arbitrary: { runs: 6 } }
@@ -138,12 +138,12 @@ describe("a scan and a checkpoint", () => {
           yield* index.compact
           assert.strictEqual(yield* index.entryCount, 25n)
         })
-      ).pipe(Effect.provide(layer(path, { writeBufferSize: 0, pageCacheSize: 0 }, engine.layer)))
+      ).pipe(Effect.provide(layer(path, { memtableSize: 0, pageCacheSize: 0 }, engine.layer)))
     }).pipe(Effect.scoped)
   )
 
   it.effect("that has been begun and is not read holds no checkpoint up, nor a commit", () =>
-    withIndex({ writeBufferSize: 0 }, (index) =>
+    withIndex({ memtableSize: 0 }, (index) =>
       Effect.gen(function* () {
         yield* index.addLocations(range(1n, 0, many))
         yield* index.compact
@@ -163,7 +163,7 @@ describe("a scan and a checkpoint", () => {
   )
 
   it.effect("many at once, some of them given up, keep none of each other waiting", () =>
-    withIndex({ writeBufferSize: 10_000, durability: "buffered" }, (index) =>
+    withIndex({ memtableSize: 10_000, durability: "buffered" }, (index) =>
       Effect.gen(function* () {
         yield* index.addLocations(range(1n, 0, many))
         const writer = Effect.forEach(

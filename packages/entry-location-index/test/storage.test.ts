@@ -411,7 +411,7 @@ describe("options", () => {
   const sizes = ["many", -1, 1.5, Number.NaN, Infinity, null, "-1 MiB", {}, [], true, Symbol("much")]
   const durations = ["sometimes", "-1 seconds", -1, Number.NaN, -Infinity, null, {}, [], [Number.NaN, 0], true]
   const refused: ReadonlyArray<unknown> = [
-    ...sizes.flatMap((size) => [{ pageCacheSize: size }, { writeBufferSize: size }]),
+    ...sizes.flatMap((size) => [{ pageCacheSize: size }, { memtableSize: size }]),
     ...durations.map((compactionInterval) => ({ compactionInterval })),
     { compactionInterval: { seconds: Number.NaN } },
     ...["often", null, 1, {}].map((durability) => ({ durability })),
@@ -424,9 +424,9 @@ describe("options", () => {
     "64 MiB"
   ]
   const accepted: ReadonlyArray<EntryLocationIndex.Options> = [
-    { pageCacheSize: 0, writeBufferSize: 0, compactionInterval: 0 },
-    { pageCacheSize: "8 MiB", writeBufferSize: 10n, compactionInterval: "0 seconds" },
-    { pageCacheSize: undefined, writeBufferSize: undefined, compactionInterval: undefined, durability: undefined },
+    { pageCacheSize: 0, memtableSize: 0, compactionInterval: 0 },
+    { pageCacheSize: "8 MiB", memtableSize: 10n, compactionInterval: "0 seconds" },
+    { pageCacheSize: undefined, memtableSize: undefined, compactionInterval: undefined, durability: undefined },
     { pageCacheSize: Number.MAX_SAFE_INTEGER, compactionInterval: Infinity },
     { compactionInterval: { minutes: 1 } },
     { compactionInterval: 0.5 }

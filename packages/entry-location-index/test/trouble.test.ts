@@ -117,7 +117,7 @@ for (const message of messages) {
       }).pipe(Effect.scoped)
     )
 
-    it.effect("fails those who commit into a full write buffer, and no longer than that", () =>
+    it.effect("fails those who commit into full memtables, and no longer than that", () =>
       withEngine(
         (index, engine) =>
           Effect.gen(function* () {
@@ -132,7 +132,7 @@ for (const message of messages) {
             assert.strictEqual(yield* index.entryCount, 42_010n)
             yield* TestClock.adjust("1 minute")
           }),
-        { writeBufferSize: 200_000 }
+        { memtableSize: 200_000 }
       )
     )
   })

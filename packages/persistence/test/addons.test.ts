@@ -5,7 +5,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Path from "node:path"
-import { startCommand } from "../../entry-log/test/program.ts"
+import { startCommand } from "@effect-bookie/testing/process"
 import { temporaryDirectory } from "./support.ts"
 
 it.effect("without addons all is imported, layers fail by their types, and nothing is made", () =>

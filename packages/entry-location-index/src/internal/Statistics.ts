@@ -10,8 +10,8 @@ export interface Statistics {
   /** How much memory its decoded pages and ledger records take up, about. */
   readonly pageCacheBytes: number
   /** How much memory what is in the journal and not in pages takes up, about. */
-  readonly writeBufferBytes: number
-  /** How many checkpoints have failed since the last one that has not. Commits fail too once the write buffer is full. */
+  readonly memtableBytes: number
+  /** How many checkpoints have failed since the last one that has not. Commits fail too once the memtables are full. */
   readonly checkpointFailures: number
   /** How many lookups of an entry found its page in memory. */
   readonly pageCacheHits: number
@@ -91,19 +91,19 @@ export class Counts implements Statistics {
   readonly lookups = new Timers()
   readonly lastEntries = new Timers()
   readonly #cache: Sized
-  readonly #writeBuffer: Sized
+  readonly #memtables: Sized
 
-  constructor(cache: Sized, writeBuffer: Sized) {
+  constructor(cache: Sized, memtables: Sized) {
     this.#cache = cache
-    this.#writeBuffer = writeBuffer
+    this.#memtables = memtables
   }
 
   get pageCacheBytes(): number {
     return this.#cache.bytes
   }
 
-  get writeBufferBytes(): number {
-    return this.#writeBuffer.bytes
+  get memtableBytes(): number {
+    return this.#memtables.bytes
   }
 }
 

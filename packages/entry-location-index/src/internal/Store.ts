@@ -70,7 +70,7 @@ export interface Sizes {
   /** For decoded pages and ledger records, in bytes. */
   readonly pageCache: number
   /** For what is in the journal and not in pages, in bytes. */
-  readonly writeBuffer: number
+  readonly memtables: number
 }
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
@@ -132,7 +132,7 @@ const leave = (place: Place): Effect.Effect<void> =>
     return Effect.ensuring(store.close, emptied)
   })
 
-/** How long those who commit wait for room in the write buffer. */
+/** How long those who commit wait for room in the memtables. */
 const patience = Duration.minutes(1)
 
 /** The records of an index. */
@@ -318,7 +318,7 @@ export class Store implements Checkpoint.Target, Base {
     this.#writing.withPermit(Effect.suspend(() => (this.#isRecovered ? Effect.void : this.#recover())))
   )
 
-  /** Stops the checkpoint under way after the write that groups, and drops what a failed commit may have left behind. */
+  /** Stops the checkpoint under way after the write that runs, and drops what a failed commit may have left behind. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#isClosing = true
     const stop = this.#checkpointing === undefined ? Effect.void : Fiber.interrupt(this.#checkpointing)
@@ -344,7 +344,7 @@ export class Store implements Checkpoint.Target, Base {
 
   /** Whether a checkpoint is due. Entries that are written again and again fill the journal alone. */
   get #isFull(): boolean {
-    return Math.max(this.#memtable.bytes, this.#journalSize) >= this.#sizes.writeBuffer / 2
+    return Math.max(this.#memtable.bytes, this.#journalSize) >= this.#sizes.memtables / 2
   }
 
   /** Lets a checkpoint begin with what the memtable holds; only between commits, and one at a time. */
@@ -458,7 +458,7 @@ export class Store implements Checkpoint.Target, Base {
     return Effect.promise(() => IndexMarker.write(this.path))
   })
 
-  /** WriteBatch memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
+  /** Changes memory as a plan says that has been written. There is no way back, so it must not be left half-way. */
   #follow({ entries, records, groups }: CommitPlan, changes: WriteBatch): void {
     try {
       this.#memtable.apply(changes, groups, (nth) => groups.slot(nth))

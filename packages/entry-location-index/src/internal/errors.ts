@@ -29,14 +29,14 @@ export const unsupportedFormat = (
     })
   })
 
-/** A commit that has waited too long for room in the write buffer. */
+/** A commit that has waited too long for room in the memtables. */
 export const noRoom = (waited: string, { operation, path }: RocksDBError.Where): RocksDBError.RocksDBError =>
   new RocksDBError.RocksDBError({
     reason: new RocksDBError.IOError({
       operation,
       path,
       message:
-        `${operation}: the write buffer of the index at ${path} is full, and the checkpoint that makes room in it has not ` +
+        `${operation}: the memtables of the index at ${path} are full, and the checkpoint that makes room in them has not ` +
         `ended after ${waited}. Nothing of this commit is written: try it again once the disk is faster.`
     })
   })

@@ -15,13 +15,13 @@ export interface Settings {
   /** In bytes. */
   readonly pageCacheSize: number
   /** In bytes. */
-  readonly writeBufferSize: number
+  readonly memtableSize: number
   readonly compactionInterval: Duration.Duration
 }
 
 /** In bytes. */
 const defaultPageCacheSize = 64 * 1024 * 1024
-const defaultWriteBufferSize = 96 * 1024 * 1024
+const defaultMemtableSize = 96 * 1024 * 1024
 
 /** The settings of the index of a database, or `InvalidArgument`. */
 export const resolve = (
@@ -38,19 +38,19 @@ export const resolve = (
 /** The settings, or what is wrong with the options. */
 const read = (options: Options = {}): Settings | string => {
   if (!Arguments.isObject(options)) return `the options must be an object, not ${Arguments.describe(options)}`
-  const { durability = "sync", pageCacheSize, writeBufferSize, compactionInterval = "10 seconds" } = options
+  const { durability = "sync", pageCacheSize, memtableSize, compactionInterval = "10 seconds" } = options
   const pageCache = sizeOf(pageCacheSize, defaultPageCacheSize)
-  const writeBuffer = sizeOf(writeBufferSize, defaultWriteBufferSize)
+  const memtables = sizeOf(memtableSize, defaultMemtableSize)
   const interval = durationOf(compactionInterval)
   if (durability !== "sync" && durability !== "buffered") {
     return `there is no durability ${Arguments.describe(durability)}: it is "sync" or "buffered"`
   }
   if (pageCache === undefined) return `pageCacheSize must be a size, not ${Arguments.describe(pageCacheSize)}`
-  if (writeBuffer === undefined) return `writeBufferSize must be a size, not ${Arguments.describe(writeBufferSize)}`
+  if (memtables === undefined) return `memtableSize must be a size, not ${Arguments.describe(memtableSize)}`
   if (interval === undefined) {
     return `compactionInterval must be a duration, not ${Arguments.describe(compactionInterval)}`
   }
-  return { durability, pageCacheSize: pageCache, writeBufferSize: writeBuffer, compactionInterval: interval }
+  return { durability, pageCacheSize: pageCache, memtableSize: memtables, compactionInterval: interval }
 }
 
 /** A size in bytes, or `undefined` if it cannot be read or is not exact. */

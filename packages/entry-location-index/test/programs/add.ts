@@ -2,7 +2,7 @@
  * Adds entries to the index at a path and deletes ledgers of it, and prints a
  * line once an operation has been acknowledged: until it is killed. Its
  * arguments are the path, the number of the first operation, and the size of the
- * write buffer of the index.
+ * memtables of the index.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,7 +11,7 @@ import { writeSync } from "node:fs"
 import { EntryLocationIndex } from "../../src/index.ts"
 import { operation } from "./operations.ts"
 
-const [path = "", first = "0", writeBufferSize = "134217728"] = process.argv.slice(2)
+const [path = "", first = "0", memtableSize = "134217728"] = process.argv.slice(2)
 
 const program = Effect.gen(function* () {
   const index = yield* EntryLocationIndex.EntryLocationIndex
@@ -26,7 +26,7 @@ await Effect.runPromise(
   Effect.provide(
     program,
     Layer.provide(
-      EntryLocationIndex.layer({ writeBufferSize: Number(writeBufferSize) }),
+      EntryLocationIndex.layer({ memtableSize: Number(memtableSize) }),
       RocksDB.layer({ path, writeBufferSize: "64 KiB" })
     )
   )

@@ -1,7 +1,7 @@
 /**
  * Commits ten entries at a time to the index at a path, and a record that counts
  * the commits with them, neither of them synced, and prints the count: until it
- * is killed. Its arguments are the path and the size of the write buffer.
+ * is killed. Its arguments are the path and the size of the memtables.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -9,7 +9,7 @@ import { RocksDB } from "@effect-bookie/rocksdb"
 import { writeSync } from "node:fs"
 import { EntryId, EntryLocationIndex, LedgerId, Location } from "../../src/index.ts"
 
-const [path = "", writeBufferSize = "0"] = process.argv.slice(2)
+const [path = "", memtableSize = "0"] = process.argv.slice(2)
 
 const key = Uint8Array.of(0x0a, 0)
 
@@ -31,7 +31,7 @@ await Effect.runPromise(
   Effect.provide(
     program,
     Layer.provide(
-      EntryLocationIndex.layer({ writeBufferSize: Number(writeBufferSize) }),
+      EntryLocationIndex.layer({ memtableSize: Number(memtableSize) }),
       RocksDB.layer({ path, writeBufferSize: "64 KiB" })
     )
   )

@@ -63,7 +63,7 @@ const work = Effect.fnUntraced(function* (
 ) {
   const database = yield* RocksDB.make({ path: indexIn(directory), writeBufferSize: "1 MiB" })
   const index = yield* Effect.provideService(
-    EntryLocationIndex.make({ durability: "buffered", writeBufferSize: "16 KiB" }),
+    EntryLocationIndex.make({ durability: "buffered", memtableSize: "16 KiB" }),
     RocksDB.RocksDB,
     database
   )

@@ -20,12 +20,12 @@ const seed = Number(seedText)
 const say = (line: string) => Effect.sync(() => Fs.writeSync(1, `${line}\n`))
 
 /** How much of the journal is in memory: by the seed a checkpoint after almost each operation, after some, or hardly any. */
-const writeBufferSize = Random.make(seed).pick(["1 KiB", "16 KiB", "16 KiB", "96 MiB"] as const)
+const memtableSize = Random.make(seed).pick(["1 KiB", "16 KiB", "16 KiB", "96 MiB"] as const)
 
 /** Small sizes, so that logs roll over, memtables are flushed and pages are read again within a second. */
 const openIndex = Effect.flatMap(RocksDB.make({ path: indexIn(directory), writeBufferSize: "128 KiB" }), (database) =>
   Effect.provideService(
-    EntryLocationIndex.make({ writeBufferSize, pageCacheSize: "128 KiB", compactionInterval: "20 millis" }),
+    EntryLocationIndex.make({ memtableSize, pageCacheSize: "128 KiB", compactionInterval: "20 millis" }),
     RocksDB.RocksDB,
     database
   )

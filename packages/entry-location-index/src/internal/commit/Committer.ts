@@ -24,7 +24,7 @@ import type { Unreadable } from "./Unreadable.ts"
 
 type Answer<A> = Effect.Effect<A, RocksDBError.RocksDBError>
 
-/** WriteBatch to be committed. */
+/** A write batch to be committed, and how. */
 export interface Submission {
   /** They must not change before they have been committed, but for what fills them. */
   readonly changes: WriteBatch

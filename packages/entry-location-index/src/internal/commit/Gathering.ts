@@ -1,5 +1,5 @@
 /**
- * WriteBatch that are taken from a list of the caller's: each item is checked and
+ * Changes that are taken from a list of the caller's: each item is checked and
  * taken at one moment. A short list is taken in one step, and of a long one the
  * gathering has a list of its own, so that it does not change between two steps.
  */

@@ -1,5 +1,5 @@
 /**
- * WriteBatch that are gathered one by one, and committed together.
+ * Changes that are gathered one by one, and committed together.
  *
  * The commits of one batch follow one another, also where those who ask for them
  * do not wait, or leave: so what was added later is written later, and what a

@@ -47,7 +47,7 @@ export const recover: (database: RocksDB.RocksDB["Service"], memtable: Memtable)
       }
       return Effect.andThen(turn.pass, goOn)
     })
-    // No more of them are there than the write buffer and a commit allow.
+    // No more of them are there than the memtables and a commit allow.
     yield* Stream.runForEach(database.stream(Keys.journalFrom(replay.sequence + 1)), (entry) => {
       replay.begin(entry)
       return goOn

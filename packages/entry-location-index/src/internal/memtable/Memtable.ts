@@ -458,7 +458,7 @@ export class Memtable {
 const flagsAt = 0
 const lastHighAt = 1
 const lastLowAt = 2
-/** WriteBatch when the ledger is deleted, so that its chunks are not found any more. */
+/** Changes when the ledger is deleted, so that its chunks are not found any more. */
 const generationAt = 3
 /** The list of its chunks, in the order in which they were made. */
 const firstChunkAt = 4

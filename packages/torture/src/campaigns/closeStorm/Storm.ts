@@ -137,9 +137,9 @@ class Storm {
   get #layer() {
     // Where hardly a page fits in, readers bring pages back while commits change them.
     const pageCacheSize = this.#random.pick(["4 KiB", "16 KiB", "256 KiB"] as const)
-    const writeBufferSize = this.#random.pick(["4 KiB", "64 KiB", "96 MiB"] as const)
+    const memtableSize = this.#random.pick(["4 KiB", "64 KiB", "96 MiB"] as const)
     return Layer.mergeAll(EntryLocationMetrics.layer, PropertyGauge.layerAll).pipe(
-      Layer.provideMerge(EntryLocationIndex.layer({ compactionInterval: "2 millis", pageCacheSize, writeBufferSize })),
+      Layer.provideMerge(EntryLocationIndex.layer({ compactionInterval: "2 millis", pageCacheSize, memtableSize })),
       Layer.provideMerge(
         RocksDB.layerWithoutEngine({
           path: this.#options.directory,

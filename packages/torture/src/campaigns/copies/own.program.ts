@@ -46,7 +46,7 @@ const storing = Storing.until(
 const stack = Stack.layer({
   directory,
   database: { writeBufferSize: "64 KiB" },
-  index: { compactionInterval: "5 millis", writeBufferSize: "16 KiB" },
+  index: { compactionInterval: "5 millis", memtableSize: "16 KiB" },
   logs: { maxLogSize: "256 KiB" }
 })
 

@@ -93,7 +93,7 @@ export class Starving {
     return Stack.layer({
       directory: this.#directory,
       database: { writeBufferSize: "64 KiB", shutdownDeadline: "2 minutes", maxOpenFiles: 20 },
-      index: { compactionInterval: "5 millis", pageCacheSize: "16 KiB", writeBufferSize: "16 KiB" },
+      index: { compactionInterval: "5 millis", pageCacheSize: "16 KiB", memtableSize: "16 KiB" },
       logs: { maxLogSize: "64 KiB" }
     })
   }

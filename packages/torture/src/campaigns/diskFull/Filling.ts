@@ -126,7 +126,7 @@ export class Filling {
     return Stack.layer({
       directory: this.#directory,
       database: { writeBufferSize: "128 KiB", shutdownDeadline: "2 minutes" },
-      index: { compactionInterval: "5 millis", pageCacheSize: "128 KiB", writeBufferSize: "64 KiB" },
+      index: { compactionInterval: "5 millis", pageCacheSize: "128 KiB", memtableSize: "64 KiB" },
       logs: { maxLogSize: "2 MiB" },
       onRelease: (resource) => released.push(resource)
     })

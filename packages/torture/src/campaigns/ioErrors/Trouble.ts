@@ -175,7 +175,7 @@ export class Trouble {
     const layer = Stack.layer({
       directory: `${this.#directory}/data`,
       database: { writeBufferSize: "64 KiB", shutdownDeadline: "2 minutes" },
-      index: { compactionInterval: "20 millis", pageCacheSize: 0, writeBufferSize: "4 KiB" },
+      index: { compactionInterval: "20 millis", pageCacheSize: 0, memtableSize: "4 KiB" },
       logs: { maxLogSize: "64 KiB" }
     })
     return Effect.flatMap(Layer.build(layer), (context) => Effect.provideContext(currentServices, context))

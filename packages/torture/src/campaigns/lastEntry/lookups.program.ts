@@ -60,7 +60,7 @@ const open = (name: string) =>
       Layer.provide(
         EntryLocationIndex.layer({
           pageCacheSize: 0,
-          writeBufferSize: "4 KiB",
+          memtableSize: "4 KiB",
           compactionInterval: "1 day",
           durability: "buffered"
         }),

@@ -16,7 +16,7 @@ const [directory = "", seed = "", entries = "", seconds = ""] = process.argv.sli
 const weighing = new Weighing(Random.make(Number(seed)), new Findings(), Number(entries), Number(seconds))
 const stack = Stack.layer({
   directory,
-  index: { pageCacheSize: "4 MiB", writeBufferSize: "2 MiB", compactionInterval: "1 second" },
+  index: { pageCacheSize: "4 MiB", memtableSize: "2 MiB", compactionInterval: "1 second" },
   database: { writeBufferSize: "4 MiB", maxOpenFiles: 100 },
   logs: { maxLogSize: "8 MiB" }
 })

@@ -116,7 +116,7 @@ export class Reading {
         durability: "buffered",
         compactionInterval: "5 millis",
         pageCacheSize: this.#random.pick(["4 KiB", "256 KiB", "16 MiB", "16 MiB"] as const),
-        writeBufferSize: this.#random.pick(["4 KiB", "64 KiB", "256 KiB"] as const)
+        memtableSize: this.#random.pick(["4 KiB", "64 KiB", "256 KiB"] as const)
       },
       database: { shutdownDeadline: "2 minutes", writeBufferSize: "1 MiB" }
     })
