@@ -253,6 +253,11 @@ export class Memtable {
 
   /** What was added to the pages from one to another, as it is now. */
   snapshot(slot: number, from: Words.MapKey, to: Words.MapKey): LedgerSnapshot {
+    // Of a few pages each chunk is looked for: to have all of them in order takes its time.
+    if ((this.#flags(slot) & isScattered) !== 0 && typeof from === "number" && typeof to === "number") {
+      // Above 2^53 numbers do not count on.
+      if (to - from < fewPages) return this.#copy(this.#chunksOf(slot, from, to - from + 1), from, to)
+    }
     const order = this.#order(slot, from)
     const few: Array<number> = []
     for (let chunk = order.next(); chunk >= 0; chunk = order.next()) {
@@ -340,6 +345,20 @@ export class Memtable {
       sorted.add(this.#chunks.word(chunk, 1), this.#chunks.word(chunk, 2), chunk)
     }
     return { next: () => (sorted.take() ? sorted.value : -1), restart: () => sorted.restart() }
+  }
+
+  /** The chunks of so many pages from one on, in order. */
+  #chunksOf(slot: number, from: number, pages: number): Array<number> {
+    const generation = this.#rows[slot * rowLength + generationAt] ?? 0
+    const chunks: Array<number> = []
+    for (let page = 0; page < pages; page++) {
+      const entry = entryIn(from + page, 0)
+      for (let nth = 0; nth < LocationPage.slotCount; nth += slotsPerChunk) {
+        const chunk = this.#chunks.find(generation, Words.high(entry), Words.low(entry) | nth)
+        if (chunk >= 0) chunks.push(chunk)
+      }
+    }
+    return chunks
   }
 
   /** The first chunk of a page that is there, or -1. */
@@ -485,6 +504,9 @@ const segmentsPerStep = 64
 
 /** So many chunks of a ledger a snapshot copies: they take up 32 KiB, one segment. */
 const fewChunks = chunksPerSegment
+
+/** Those of so many pages, at most. */
+const fewPages = 16
 
 const noWords = new Int32Array(0)
 const noBytes = new Uint8Array(0)
