@@ -48,7 +48,8 @@ import type { Statistics } from "./internal/Statistics.ts"
 import * as Store from "./internal/Store.ts"
 import { inTurns } from "./internal/turns.ts"
 
-export type { Durations, Outcomes, Statistics } from "./internal/Statistics.ts"
+export type { Durations } from "@effect-bookie/lifecycle/Timer"
+export type { Endings, Outcomes, Statistics } from "./internal/Statistics.ts"
 
 /** The id of an entry. */
 export interface EntryLocationId {

@@ -14,18 +14,21 @@
  * | `bookie_entry_location_page_cache_misses_total` | counter | |
  * | `bookie_lookup_entry_location_seconds` | histogram | `lookup-entry-location` |
  * | `bookie_get_last_entry_in_ledger_seconds` | histogram | `get-last-entry-in-ledger` |
+ * | `bookie_entry_location_commit_seconds` | histogram | |
+ * | `bookie_entry_location_checkpoint_seconds` | histogram | |
+ * | `bookie_entry_location_room_wait_seconds` | histogram | |
  *
- * The histograms have a series for each `outcome`: `found`, `missing` and
- * `failed`. Of the lookups that memory answers one in 64 is timed and stands for
+ * The histograms of lookups have a series for each `outcome`: `found`, `missing`
+ * and `failed`; those of commits and checkpoints `done` and `failed`. A commit
+ * waits for room only when both memtables are full. Of the lookups that memory answers one in 64 is timed and stands for
  * the others; all are counted.
  */
-import { MetricSeries } from "@effect-bookie/lifecycle"
+import { MetricSeries, Timer } from "@effect-bookie/lifecycle"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import { EntryLocationIndex } from "./EntryLocationIndex.ts"
-import { boundaries, type Outcomes } from "./internal/Statistics.ts"
+import { EntryLocationIndex, type Endings, type Outcomes } from "./EntryLocationIndex.ts"
 
 /** Registers the series of an index in the current scope. */
 export const make: Effect.Effect<void, never, EntryLocationIndex | Scope.Scope> = Effect.gen(function* () {
@@ -62,6 +65,20 @@ export const make: Effect.Effect<void, never, EntryLocationIndex | Scope.Scope> 
     path,
     statistics.lastEntries
   )
+  yield* timer("bookie_entry_location_commit_seconds", "Commits to the journal of the index", path, statistics.commits)
+  yield* timer(
+    "bookie_entry_location_checkpoint_seconds",
+    "Checkpoints, each of a memtable into the pages of the index",
+    path,
+    statistics.checkpoints
+  )
+  yield* MetricSeries.scoped("bookie_entry_location_room_wait_seconds", [
+    Timer.series(
+      "bookie_entry_location_room_wait_seconds",
+      { description: "How long commits waited for room in the memtables", attributes: { path } },
+      statistics.roomWaits
+    )
+  ])
 })
 
 /** Registers the series of the index. */
@@ -82,18 +99,16 @@ const counter = (name: string, description: string, path: string, get: () => num
     }))
   ])
 
-const timer = (name: string, description: string, path: string, outcomes: Outcomes): Registered =>
+/** A series for each outcome. */
+const timer = (
+  name: string,
+  description: string,
+  path: string,
+  outcomes: { readonly [outcome in keyof Outcomes | keyof Endings]?: Timer.Durations }
+): Registered =>
   MetricSeries.scoped(
     name,
-    (["found", "missing", "failed"] as const).map((outcome) => {
-      const durations = outcomes[outcome]
-      const metric = Metric.histogram(name, { description, attributes: { path, outcome }, boundaries })
-      return MetricSeries.make(metric, () => ({
-        buckets: durations.buckets(),
-        count: durations.count,
-        sum: durations.sum,
-        min: durations.min,
-        max: durations.max
-      }))
-    })
+    Object.entries(outcomes).map(([outcome, durations]) =>
+      Timer.series(name, { description, attributes: { path, outcome } }, durations)
+    )
   )

@@ -44,6 +44,12 @@ const countsOf = (name: string) =>
     (states) => states.map((state) => state?.count)
   )
 
+const endingsOf = (name: string) =>
+  Effect.map(
+    Effect.forEach(["done", "failed"], (outcome) => timer(name, outcome)),
+    (states) => states.map((state) => state?.count)
+  )
+
 /** Opens an index with metrics for the scope, and adds entries. */
 const entries = (at: string, count: number) =>
   Effect.flatMap(Layer.build(withMetrics(at)), (context) =>
@@ -109,6 +115,19 @@ describe("EntryLocationMetrics", () => {
       assert.deepStrictEqual(yield* countsOf("bookie_get_last_entry_in_ledger_seconds"), [100, 3, 1])
     }).pipe(Effect.provide(withMetrics(path))))
 
+  test("times each commit and each checkpoint", (path) =>
+    Effect.gen(function* () {
+      const index = yield* Index
+      yield* index.addLocations(range(1n, 0, 300))
+      yield* index.addLocations(range(2n, 0, 300))
+      assert.deepStrictEqual(yield* endingsOf("bookie_entry_location_commit_seconds"), [2, 0])
+      assert.deepStrictEqual(yield* endingsOf("bookie_entry_location_checkpoint_seconds"), [0, 0])
+      yield* index.compact
+      assert.deepStrictEqual(yield* endingsOf("bookie_entry_location_checkpoint_seconds"), [1, 0])
+      const waits = yield* series("bookie_entry_location_room_wait_seconds")
+      assert.strictEqual(waits?.type === "Histogram" ? waits.state.count : undefined, 0)
+    }).pipe(Effect.provide(withMetrics(path))))
+
   test("has durations in seconds whose buckets add up", (path) =>
     Effect.gen(function* () {
       const index = yield* Index
@@ -155,7 +174,7 @@ describe("EntryLocationMetrics", () => {
           const index = yield* Index
           yield* index.addLocations(range(BigInt(round), 0, 10))
           yield* index.getLocation(ledger(1n), EntryId.make(0n))
-          assert.strictEqual((yield* Metric.snapshot).length, 5 + 2 * 3)
+          assert.strictEqual((yield* Metric.snapshot).length, 5 + 2 * 3 + 2 * 2 + 1)
           assert.strictEqual(yield* valueOf("bookie_entry_location_entries"), 10 * round)
           assert.deepStrictEqual(yield* countsOf("bookie_lookup_entry_location_seconds"), [1, 0, 0])
         }).pipe(Effect.provide(withMetrics(path)))

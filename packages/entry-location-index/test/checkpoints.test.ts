@@ -295,6 +295,8 @@ describe("a commit that finds the memtables full", () => {
         assert.match(message, /memtables .* are full, .* not ended after 1m.* Nothing of this commit is written/)
         yield* TestClock.adjust(0)
         assert.strictEqual((yield* Fiber.join(behind))._tag, "IOError")
+        assert.strictEqual(index.statistics.commits.failed.count, 2)
+        assert.strictEqual(index.statistics.roomWaits.count, 2)
         // Lookups and scans go on.
         assert.deepStrictEqual(yield* index.getLocations(range(2n, 5, 6)), [range(2n, 5, 6)[0]?.location])
         assert.isUndefined(yield* index.getLastEntryInLedger(ledger(3n)))

@@ -276,7 +276,10 @@ const gaugeNames = [
   "bookie_entry_location_page_cache_hits_total",
   "bookie_entry_location_page_cache_misses_total",
   "bookie_lookup_entry_location_seconds",
-  "bookie_get_last_entry_in_ledger_seconds"
+  "bookie_get_last_entry_in_ledger_seconds",
+  "bookie_entry_location_commit_seconds",
+  "bookie_entry_location_checkpoint_seconds",
+  "bookie_entry_location_room_wait_seconds"
 ]
 
 const acquired = [

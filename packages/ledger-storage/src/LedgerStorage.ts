@@ -32,7 +32,8 @@ import { defaults } from "./internal/options.ts"
 import type { Statistics } from "./internal/Statistics.ts"
 import type { LedgerStorageError } from "./LedgerStorageError.ts"
 
-export type { Durations, Statistics } from "./internal/Statistics.ts"
+export type { Durations } from "@effect-bookie/lifecycle/Timer"
+export type { Statistics } from "./internal/Statistics.ts"
 
 /** When an append is acknowledged: once it is on disk, or once the operating system has it. */
 export type Durability = "sync" | "buffered"

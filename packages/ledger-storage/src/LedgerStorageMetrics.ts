@@ -24,11 +24,11 @@
  * `stored`.
  */
 import * as MetricSeries from "@effect-bookie/lifecycle/MetricSeries"
+import * as Timer from "@effect-bookie/lifecycle/Timer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import { boundaries, type Durations } from "./internal/Statistics.ts"
 import { LedgerStorage } from "./LedgerStorage.ts"
 
 /** Registers the series of a storage in the current scope. */
@@ -111,13 +111,5 @@ const sources = (
     Object.entries(counts).map(([source, get]) => counterSeries(name, description, { storage, source }, get))
   )
 
-const timer = (name: string, description: string, storage: string, durations: Durations): Registered =>
-  MetricSeries.scoped(name, [
-    MetricSeries.make(Metric.histogram(name, { description, attributes: { storage }, boundaries }), () => ({
-      buckets: durations.buckets(),
-      count: durations.count,
-      sum: durations.sum,
-      min: durations.min,
-      max: durations.max
-    }))
-  ])
+const timer = (name: string, description: string, storage: string, durations: Timer.Durations): Registered =>
+  MetricSeries.scoped(name, [Timer.series(name, { description, attributes: { storage } }, durations)])

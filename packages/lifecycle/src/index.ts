@@ -4,3 +4,4 @@
 export * as Lifecycle from "./Lifecycle.ts"
 export * as MetricSeries from "./MetricSeries.ts"
 export * as Shutdown from "./Shutdown.ts"
+export * as Timer from "./Timer.ts"

@@ -2,6 +2,7 @@
  * What the index counts as it works: plain numbers, updated in place, which
  * gauges read without touching the index or its database.
  */
+import { type Durations, Timer } from "@effect-bookie/lifecycle/Timer"
 
 /** Counts of an index, since it was built. Read them; they change by themselves. */
 export interface Statistics {
@@ -21,6 +22,18 @@ export interface Statistics {
   readonly lookups: Outcomes
   /** The lookups of a last entry, by outcome. */
   readonly lastEntries: Outcomes
+  /** The commits, each of what came at the same time, by outcome, with their waits for room. */
+  readonly commits: Endings
+  /** The checkpoints, which write memtables into pages, by outcome. One that the release has stopped is not counted. */
+  readonly checkpoints: Endings
+  /** How long commits waited for room in the memtables, of those that had to. */
+  readonly roomWaits: Durations
+}
+
+/** How commits or checkpoints ended. */
+export interface Endings {
+  readonly done: Durations
+  readonly failed: Durations
 }
 
 /** How lookups ended. */
@@ -32,53 +45,16 @@ export interface Outcomes {
   readonly failed: Durations
 }
 
-/** A histogram of durations in seconds. */
-export interface Durations {
-  readonly count: number
-  readonly sum: number
-  readonly min: number
-  readonly max: number
-  /** How many durations were not above each of the {@link boundaries}. */
-  readonly buckets: () => ReadonlyArray<[boundary: number, count: number]>
-}
-
-/** The boundaries of the buckets, in seconds. */
-export const boundaries: ReadonlyArray<number> = [
-  1e-6, 1e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
-]
-
-/** A histogram that can be added to. */
-export class Timer implements Durations {
-  count = 0
-  sum = 0
-  min = Number.MAX_VALUE
-  max = -Number.MAX_VALUE
-  readonly #buckets = new Float64Array(boundaries.length + 1)
-
-  /** Adds so many durations of so many seconds. */
-  record(seconds: number, times = 1): void {
-    this.count += times
-    this.sum += seconds * times
-    if (seconds < this.min) this.min = seconds
-    if (seconds > this.max) this.max = seconds
-    let bucket = 0
-    while (seconds > (boundaries[bucket] ?? Infinity)) bucket += 1
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + times
-  }
-
-  buckets = (): ReadonlyArray<[boundary: number, count: number]> => {
-    let count = 0
-    return boundaries.map((boundary, at) => {
-      count += this.#buckets[at] ?? 0
-      return [boundary, count]
-    })
-  }
-}
-
 /** A timer for each outcome. */
 export class Timers implements Outcomes {
   readonly found = new Timer()
   readonly missing = new Timer()
+  readonly failed = new Timer()
+}
+
+/** A timer for each way to end. */
+export class EndingTimers implements Endings {
+  readonly done = new Timer()
   readonly failed = new Timer()
 }
 
@@ -90,6 +66,9 @@ export class Counts implements Statistics {
   pageCacheMisses = 0
   readonly lookups = new Timers()
   readonly lastEntries = new Timers()
+  readonly commits = new EndingTimers()
+  readonly checkpoints = new EndingTimers()
+  readonly roomWaits = new Timer()
   readonly #cache: Sized
   readonly #memtables: Sized
 

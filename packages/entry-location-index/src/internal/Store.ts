@@ -365,13 +365,20 @@ export class Store implements Checkpoint.Target, Base {
 
   /** Begins a checkpoint, which ends when it is done, fails, or the store is closed. */
   #begin(frozen: Checkpoint.Frozen, context: Context.Context<never>): Fiber.Fiber<void, RocksDBError.RocksDBError> {
+    const start = performance.now()
     const fiber = Effect.runForkWith(context)(Checkpoint.write(frozen, this))
     this.#checkpointing = fiber
     fiber.addObserver((exit) => {
       this.#checkpointing = undefined
       this.#waitingSince = undefined
-      if (Exit.isSuccess(exit)) this.#finish(frozen.memtable)
-      else if (!Cause.hasInterruptsOnly(exit.cause)) this.counts.checkpointFailures += 1
+      const { checkpoints } = this.counts
+      if (Exit.isSuccess(exit)) {
+        checkpoints.done.recordSince(start)
+        this.#finish(frozen.memtable)
+      } else if (!Cause.hasInterruptsOnly(exit.cause)) {
+        checkpoints.failed.recordSince(start)
+        this.counts.checkpointFailures += 1
+      }
     })
     return fiber
   }
@@ -386,7 +393,19 @@ export class Store implements Checkpoint.Target, Base {
     this.#spare = memtable
   }
 
-  readonly #attempt = Effect.fnUntraced(function* (this: Store, changes: WriteBatch, durability: RocksDB.Durability) {
+  #attempt(
+    changes: WriteBatch,
+    durability: RocksDB.Durability
+  ): Effect.Effect<ReadonlyArray<Span>, RocksDBError.RocksDBError | Unreadable> {
+    return Effect.suspend(() => {
+      const start = performance.now()
+      return Effect.onExit(this.#tryCommit(changes, durability), (exit) =>
+        Effect.sync(() => this.counts.commits[Exit.isSuccess(exit) ? "done" : "failed"].recordSince(start))
+      )
+    })
+  }
+
+  readonly #tryCommit = Effect.fnUntraced(function* (this: Store, changes: WriteBatch, durability: RocksDB.Durability) {
     if (this.isBroken) return yield* this.refuse("commit")
     yield* this.#makeRoom()
     if (this.#undo.length > 0) yield* this.#cleanUp(durability)
@@ -400,7 +419,12 @@ export class Store implements Checkpoint.Target, Base {
   /** Waits for the checkpoint under way if the memtable behind it is full too. */
   #makeRoom(): Answer<void> {
     if (!this.#isFull) return Effect.void
-    return Effect.map(this.#frozen === undefined ? Effect.void : this.#awaitCheckpoint, () => this.#freeze())
+    if (this.#frozen === undefined) return Effect.sync(() => this.#freeze())
+    const start = performance.now()
+    return this.#awaitCheckpoint.pipe(
+      Effect.ensuring(Effect.sync(() => this.counts.roomWaits.recordSince(start))),
+      Effect.map(() => this.#freeze())
+    )
   }
 
   /** Waits until the checkpoint under way ends, but with all others who commit no longer than they have patience. */

@@ -3,6 +3,7 @@
  * gauges read without touching the storage.
  */
 
+import { type Durations, Timer } from "@effect-bookie/lifecycle/Timer"
 import type { Entry } from "../LedgerStorage.ts"
 
 /** Counts of a storage, since it was built. Read them; they change by themselves. */
@@ -31,50 +32,6 @@ export interface Statistics {
   readonly readBytes: number
   /** How many tails there are. */
   readonly followers: number
-}
-
-/** A histogram of durations in seconds. */
-export interface Durations {
-  readonly count: number
-  readonly sum: number
-  readonly min: number
-  readonly max: number
-  /** How many durations were not above each of the {@link boundaries}. */
-  readonly buckets: () => ReadonlyArray<[boundary: number, count: number]>
-}
-
-/** The boundaries of the buckets, in seconds. */
-export const boundaries: ReadonlyArray<number> = [
-  1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
-]
-
-/** A histogram that can be added to. */
-export class Timer implements Durations {
-  count = 0
-  sum = 0
-  min = Number.MAX_VALUE
-  max = -Number.MAX_VALUE
-  readonly #buckets = new Float64Array(boundaries.length + 1)
-
-  /** Adds what has passed since a moment of `performance.now()`, which is in milliseconds. */
-  recordSince(start: number): void {
-    const seconds = (performance.now() - start) / 1000
-    this.count += 1
-    this.sum += seconds
-    if (seconds < this.min) this.min = seconds
-    if (seconds > this.max) this.max = seconds
-    let bucket = 0
-    while (seconds > (boundaries[bucket] ?? Infinity)) bucket += 1
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1
-  }
-
-  buckets = (): ReadonlyArray<[boundary: number, count: number]> => {
-    let count = 0
-    return boundaries.map((boundary, at) => {
-      count += this.#buckets[at] ?? 0
-      return [boundary, count]
-    })
-  }
 }
 
 /** The counts of a storage, to be updated. */
