@@ -184,6 +184,8 @@ export interface Options {
 export interface Service {
   /** The directory of the logs, absolute. */
   readonly directory: string
+  /** The largest entry, its ids (16 bytes) included, in bytes. */
+  readonly maxEntrySize: number
   /** Counts of what has been appended, synced and read, which `EntryLogMetrics` turns into metrics. */
   readonly statistics: Statistics
   /**
@@ -410,6 +412,7 @@ const temporaryDirectory: Effect.Effect<string, EntryLogError.EntryLogError, Sco
 const service = (settings: Settings, opened: OpenDirectory): Service =>
   EntryLog.of({
     directory: settings.directory,
+    maxEntrySize: settings.maxEntrySize,
     statistics: opened.statistics,
     ...reading(settings, opened),
     ...writing(settings, opened)

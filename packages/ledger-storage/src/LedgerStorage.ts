@@ -17,20 +17,26 @@
  * - When the scope closes, operations answer `Closed` and tails end with it; what
  *   is in flight is waited for, and then brought to disk.
  */
+import type { EntryLocationIndex } from "@effect-bookie/entry-location-index/EntryLocationIndex"
 import type * as EntryId from "@effect-bookie/entry-log/EntryId"
+import { EntryLog } from "@effect-bookie/entry-log/EntryLog"
 import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
+import * as OwnScope from "@effect-bookie/lifecycle/OwnScope"
 import type * as ByteSize from "effect/ByteSize"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
+import * as Directory from "./internal/disk/directory.ts"
+import * as DiskBackend from "./internal/disk/DiskBackend.ts"
 import * as Storage from "./internal/Storage.ts"
 import * as MemoryBackend from "./internal/memory/MemoryBackend.ts"
-import { defaults } from "./internal/options.ts"
+import { defaults, resolve } from "./internal/options.ts"
 import type { Statistics } from "./internal/Statistics.ts"
-import type { LedgerStorageError } from "./LedgerStorageError.ts"
+import { closed, invalidArgument, type LedgerStorageError } from "./LedgerStorageError.ts"
 
 export type { Durations } from "@effect-bookie/lifecycle/Timer"
 export type { Statistics } from "./internal/Statistics.ts"
@@ -300,8 +306,86 @@ export class LedgerStorage extends Context.Service<LedgerStorage, Service>()(
   "@effect-bookie/ledger-storage/LedgerStorage"
 ) {}
 
+/** The options of a storage below one directory. */
+export interface DirectoryOptions extends Options {
+  /** The directory of the storage, which is created unless it is there. Its logs are in `logs`, its index in `index`. */
+  readonly directory: string
+  /** How large an entry log gets. Default: 1 GiB. */
+  readonly maxLogSize?: ByteSize.Input | undefined
+  /**
+   * The largest entry, of which 40 bytes are not payload, at least 128 KiB. One that was written with a larger one cannot
+   * be read with a smaller one. Default: 5121 KiB.
+   */
+  readonly maxEntrySize?: ByteSize.Input | undefined
+}
+
+/**
+ * Provides a storage on the entry logs and the index of the context, which are to be its alone. It syncs what is
+ * acknowledged whatever their own durability is.
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<LedgerStorage, LedgerStorageError, EntryLog | EntryLocationIndex> =>
+  Layer.effect(
+    LedgerStorage,
+    Effect.flatMap(EntryLog, ({ directory }) => onDisk(options, directory))
+  )
+
+/** Provides a storage below one directory: entry logs, index and database. */
+export const layerDirectory = (options: DirectoryOptions): Layer.Layer<LedgerStorage, LedgerStorageError> =>
+  Layer.suspend(() => {
+    const taken = { ...options }
+    return Layer.provide(Layer.effect(LedgerStorage, onDisk(taken, taken.directory)), Directory.parts(taken))
+  })
+
+/** Provides a storage below a new directory, which is removed after it. For tests. */
+export const layerTemp = (
+  options?: Omit<DirectoryOptions, "directory"> | undefined
+): Layer.Layer<LedgerStorage, LedgerStorageError> =>
+  Layer.unwrap(Effect.map(Directory.temporary, (directory) => layerDirectory({ ...options, directory })))
+
+/**
+ * Options from the environment, or wherever the `ConfigProvider` looks: `LEDGER_STORAGE_DIRECTORY`,
+ * `LEDGER_STORAGE_MAX_LOG_SIZE="1 GiB"`, `LEDGER_STORAGE_MAX_ENTRY_SIZE`, `LEDGER_STORAGE_DURABILITY="sync"`,
+ * `LEDGER_STORAGE_MAX_BYTES_IN_FLIGHT`, `LEDGER_STORAGE_RECENT_ENTRIES` and `LEDGER_STORAGE_READ_AHEAD`. All but the
+ * directory may be absent.
+ */
+export const config: Config.Config<DirectoryOptions> = Config.all({
+  directory: Config.NonEmptyString("LEDGER_STORAGE_DIRECTORY"),
+  maxLogSize: optional(Config.ByteSize("LEDGER_STORAGE_MAX_LOG_SIZE")),
+  maxEntrySize: optional(Config.ByteSize("LEDGER_STORAGE_MAX_ENTRY_SIZE")),
+  durability: optional(Config.Literals(["sync", "buffered"], "LEDGER_STORAGE_DURABILITY")),
+  maxBytesInFlight: optional(Config.ByteSize("LEDGER_STORAGE_MAX_BYTES_IN_FLIGHT")),
+  recentEntries: optional(Config.ByteSize("LEDGER_STORAGE_RECENT_ENTRIES")),
+  readAhead: optional(Config.ByteSize("LEDGER_STORAGE_READ_AHEAD"))
+})
+
+/** Provides a storage whose options come from Effect's Config: by default all of them, as {@link config} reads them. */
+export const layerConfig = (
+  options: Config.Wrap<DirectoryOptions> = config
+): Layer.Layer<LedgerStorage, LedgerStorageError | Config.ConfigError> =>
+  Layer.unwrap(Effect.map(Config.unwrap(options), layerDirectory))
+
 /** Provides a storage in memory: the same contract with nothing on disk, gone with its scope. For tests. */
 export const layerMemory: Layer.Layer<LedgerStorage> = Layer.effect(
   LedgerStorage,
   Effect.suspend(() => Storage.make(MemoryBackend.make(), defaults))
 )
+
+const onDisk = Effect.fnUntraced(function* (options: Options, name: string) {
+  const settings = yield* resolve(options, name)
+  const where = { operation: "open", storage: name }
+  if (settings.readOnly) {
+    const problem = "a storage cannot be opened with readOnly yet. Open it without, once its owner has closed it"
+    return yield* Effect.fail(invalidArgument(problem, where))
+  }
+  const open = Effect.flatMap(DiskBackend.make({ name, readAhead: settings.readAhead }), (backend) =>
+    Storage.make(backend, settings)
+  )
+  return yield* OwnScope.open(open, () => closed(where))
+})
+
+/** Where a config is absent, so is the option. */
+function optional<A>(self: Config.Config<A>): Config.Config<A | undefined> {
+  return Config.withDefault(self, undefined)
+}

@@ -30,8 +30,13 @@ export class LedgerIds {
 
   /** Whether an id has been given. */
   has(ledgerId: LedgerId.LedgerId): boolean {
+    return this.rangeOf(ledgerId) !== undefined
+  }
+
+  /** The range that an id is in which has been given. */
+  rangeOf(ledgerId: LedgerId.LedgerId): LedgerIdRange | undefined {
     const range = this.#ranges[this.#after(ledgerId) - 1]
-    return range !== undefined && ledgerId <= range.last
+    return range !== undefined && ledgerId <= range.last ? range : undefined
   }
 
   /**
