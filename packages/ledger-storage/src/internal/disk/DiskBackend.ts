@@ -116,11 +116,12 @@ const infoOf = (
   Effect.gen(function* () {
     const created = { ledgerId, createdAt: DateTime.makeUnsafe(createdAt), metadata, fenced }
     const lastEntryId = yield* stored.last(ledgerId)
-    if (lastEntryId === undefined) return { ...created, lastEntryId, entries: 0n, length: 0n }
+    if (lastEntryId === undefined) return { ...created, lastEntryId, entries: 0, length: 0 }
     const key = { ledgerId, entryId: lastEntryId }
     const [location] = yield* stored.locations([key])
     const [last] = location === undefined ? [] : yield* stored.read([{ ...key, location }])
-    return last === undefined ? undefined : { ...created, lastEntryId, entries: lastEntryId + 1n, length: last.length }
+    if (last === undefined) return undefined
+    return { ...created, lastEntryId, entries: Number(lastEntryId) + 1, length: Number(last.length) }
   })
 
 const readMany = (
