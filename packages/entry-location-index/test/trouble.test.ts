@@ -14,6 +14,7 @@ import {
   isCommit,
   layer,
   range,
+  reasonOf,
   tagOf,
   temporaryDirectory,
   until
@@ -64,6 +65,23 @@ for (const message of messages) {
           assert.strictEqual(yield* tagOf(Stream.runDrain(index.entries(ledger(1n)))), "IOError")
           assert.deepStrictEqual(yield* everything(index), range(1n, 0, 2_000))
           yield* index.compact
+        })
+      )
+    )
+
+    it.effect("fails lookups with an error that names the operation that was called", () =>
+      withEngine((index, engine) =>
+        Effect.gen(function* () {
+          for (const [operation, lookup] of [
+            ["getLocation", index.getLocation(ledger(1n), EntryId.make(5n))],
+            ["getLocations", index.getLocations(range(1n, 0, 2_000))],
+            ["getLastEntryInLedger", index.getLastEntryInLedger(ledger(1n))]
+          ] as const) {
+            engine.refuseReads(1, message)
+            const reason = yield* reasonOf<unknown, never>(lookup)
+            assert.strictEqual(reason.operation, operation)
+            assert.isTrue(reason.message.startsWith(`${operation} at `), reason.message)
+          }
         })
       )
     )

@@ -9,7 +9,7 @@
 import type * as EntryId from "@effect-bookie/entry-log/EntryId"
 import type * as LedgerId from "@effect-bookie/entry-log/LedgerId"
 import type * as Location from "@effect-bookie/entry-log/Location"
-import type { RocksDBError } from "@effect-bookie/rocksdb"
+import { RocksDBError } from "@effect-bookie/rocksdb"
 import * as Effect from "effect/Effect"
 import * as Arguments from "../arguments.ts"
 import type { Gate } from "../Gate.ts"
@@ -93,7 +93,10 @@ export class Lookups {
     const page = { ledgerId, number: pageOf(entryId), slots: [slotOf(entryId)] }
     return timed(
       counts.lookups,
-      Effect.map(this.#store.pages.readSlots("getLocation", [page]), ([found]) => found?.[0])
+      Effect.map(
+        inOperation("getLocation", this.#store.pages.readSlots("getLocation", [page])),
+        ([found]) => found?.[0]
+      )
     )
   }
 
@@ -123,7 +126,7 @@ export class Lookups {
 
   #readLastEntry(ledgerId: LedgerId.LedgerId): Answer<EntryId.EntryId | undefined> {
     const read = Effect.map(
-      this.#store.pages.readRecord("getLastEntryInLedger", ledgerId),
+      inOperation("getLastEntryInLedger", this.#store.pages.readRecord("getLastEntryInLedger", ledgerId)),
       (found: LedgerRecord | undefined) => found?.lastEntry
     )
     return timed(this.#store.counts.lastEntries, read)
@@ -157,11 +160,15 @@ const readInto = (
   locations: Array<Location.Location | undefined>,
   part: ReadonlyArray<MissedPage>
 ): Answer<void> =>
-  Effect.map(store.pages.readSlots(operation, part), (found) => {
+  Effect.map(inOperation(operation, store.pages.readSlots(operation, part)), (found) => {
     for (const [at, { places }] of part.entries()) {
       for (const [nth, place] of places.entries()) locations[place] = found[at]?.[nth]
     }
   })
+
+/** A read that fails as the operation that was called, not as the one of the database. */
+const inOperation = <A>(operation: string, read: Answer<A>): Answer<A> =>
+  Effect.mapError(read, (error) => RocksDBError.inOperation(error, operation))
 
 /** Of so many lookups that memory answers one is timed. */
 const sampled = 64
