@@ -5,9 +5,11 @@
 import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId } from "@effect-bookie/entry-location-index"
 import { EntryLog } from "@effect-bookie/entry-log"
 import { LedgerStorage } from "@effect-bookie/ledger-storage"
+import { RocksDBKeyValueStore } from "@effect-bookie/persistence"
 import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 import assert from "node:assert/strict"
 import { Effect, Layer } from "effect"
+import { KeyValueStore } from "effect/persistence"
 
 const storage = Layer.mergeAll(PropertyGauge.layerAll, EntryLocationMetrics.layer).pipe(
   Layer.provideMerge(EntryLocationIndex.layer()),
@@ -41,9 +43,15 @@ const appendAndRead = Effect.gen(function* () {
   return new TextDecoder().decode(entry.payload)
 })
 
+const values = Layer.provide(RocksDBKeyValueStore.layer(), RocksDB.layer({ path: "data/values" }))
+const use = (f) => Effect.runPromise(Effect.provide(KeyValueStore.KeyValueStore.use(f), values, { local: true }))
+
+await use((store) => store.set("greeting", "hello"))
+assert.equal(await use((store) => store.get("greeting")), "hello")
 assert.equal(await Effect.runPromise(Effect.provide(appendAndRead, LedgerStorage.layerMemory)), "hello")
 await Effect.runPromise(Effect.provide(store, storage))
 assert.equal(await Effect.runPromise(Effect.provide(load, storage)), "hello")
 await assert.rejects(import("@effect-bookie/rocksdb/internal/WalSync"))
 await assert.rejects(import("@effect-bookie/ledger-storage/internal/Storage"))
+await assert.rejects(import("@effect-bookie/persistence/internal/KeySpace"))
 console.log("the packed packages work from plain JavaScript")
