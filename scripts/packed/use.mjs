@@ -5,10 +5,12 @@
 import { EntryId, EntryLocationIndex, EntryLocationMetrics, LedgerId } from "@effect-bookie/entry-location-index"
 import { EntryLog } from "@effect-bookie/entry-log"
 import { LedgerStorage } from "@effect-bookie/ledger-storage"
+import { RocksDBKeyValueStore } from "@effect-bookie/persistence"
 import { PropertyGauge, RocksDB } from "@effect-bookie/rocksdb"
 import { LevelEngine } from "@effect-bookie/rocksdb-level"
 import assert from "node:assert/strict"
 import { Effect, Layer } from "effect"
+import { KeyValueStore } from "effect/persistence"
 
 const storage = Layer.mergeAll(PropertyGauge.layerAll, EntryLocationMetrics.layer).pipe(
   Layer.provideMerge(EntryLocationIndex.layer()),
@@ -42,6 +44,11 @@ const appendAndRead = Effect.gen(function* () {
   return new TextDecoder().decode(entry.payload)
 })
 
+const values = Layer.provide(RocksDBKeyValueStore.layer(), RocksDB.layer({ path: "data/values" }))
+const use = (f) => Effect.runPromise(Effect.provide(KeyValueStore.KeyValueStore.use(f), values, { local: true }))
+
+await use((store) => store.set("greeting", "hello"))
+assert.equal(await use((store) => store.get("greeting")), "hello")
 assert.equal(await Effect.runPromise(Effect.provide(appendAndRead, LedgerStorage.layerMemory)), "hello")
 await Effect.runPromise(Effect.provide(store, storage))
 assert.equal(await Effect.runPromise(Effect.provide(load, storage)), "hello")
@@ -50,4 +57,5 @@ const { reason } = await Effect.runPromise(Effect.flip(Effect.provide(RocksDB.Ro
 assert.equal(reason._tag, "EngineUnavailable")
 await assert.rejects(import("@effect-bookie/rocksdb/internal/native/WalSync"))
 await assert.rejects(import("@effect-bookie/ledger-storage/internal/Storage"))
+await assert.rejects(import("@effect-bookie/persistence/internal/KeySpace"))
 console.log("the packed packages work from plain JavaScript")
