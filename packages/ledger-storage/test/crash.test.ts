@@ -2,7 +2,7 @@
  * A real process that is killed in the middle of its work, again and again.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { LedgerStorage } from "@effect-bookie/ledger-storage"
+import type { LedgerStorage } from "@effect-bookie/ledger-storage"
 import { Effect, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Path from "node:path"
