@@ -52,7 +52,7 @@ const verify = (storage: LedgerStorage.Service, lines: ReadonlyArray<string>) =>
       }
       assert.strictEqual(
         length,
-        entries.reduce((sum, { payload }) => sum + BigInt(payload.length), 0n)
+        entries.reduce((sum, { payload }) => sum + payload.length, 0)
       )
     }
     assert.deepStrictEqual(yield* Stream.runCollect(storage.check()), [])
