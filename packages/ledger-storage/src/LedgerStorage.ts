@@ -295,7 +295,10 @@ export interface Service {
   readonly deleteLedger: (ledgerId: LedgerId.LedgerId) => Answer<void>
   /** Deletes ledgers, which shares the cost. Of a call that was not acknowledged, some may be deleted. */
   readonly deleteLedgers: (ledgerIds: ReadonlyArray<LedgerId.LedgerId>) => Answer<void>
-  /** Gives the room of deleted ledgers back now, as the collector does by and by. */
+  /**
+   * Gives the room of deleted ledgers back now, as the collector does by and by. On disk there is no collector yet: it
+   * removes nothing, and says so.
+   */
   readonly collect: (options?: CollectOptions | undefined) => Answer<Collection>
   /** Reads and verifies every entry, and tells of each that is wrong. */
   readonly check: (options?: CheckOptions | undefined) => Answers<Inconsistency>
