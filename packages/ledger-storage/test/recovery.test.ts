@@ -66,7 +66,7 @@ describe("an index that has lost its end", () => {
           Effect.gen(function* () {
             assert.deepStrictEqual(yield* sizesOf(storage, ledger(0)), [10, 20, 30])
             const seven = yield* storage.ledger(ledger(7))
-            assert.deepStrictEqual([seven?.fenced, seven?.entries, seven?.length], [true, 1n, 70n])
+            assert.deepStrictEqual([seven?.fenced, seven?.entries, seven?.length], [true, 1, 70])
             assert.deepStrictEqual(seven?.metadata, bytes("seven"))
             assert.isUndefined(yield* storage.ledger(ledger(8)))
             assert.strictEqual(yield* tagOf(storage.createLedger({ ledgerId: ledger(8) })), "LedgerExists")

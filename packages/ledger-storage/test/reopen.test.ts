@@ -47,7 +47,7 @@ describe("a storage that is opened again", () => {
         Effect.gen(function* () {
           const info = yield* storage.ledger(ledgerId)
           assert.strictEqual(text(info?.metadata ?? bytes("")), "metadata")
-          assert.deepStrictEqual([info?.entries, info?.length, info?.fenced], [4n, 4n, false])
+          assert.deepStrictEqual([info?.entries, info?.length, info?.fenced], [4, 4, false])
           assert.deepStrictEqual(yield* textsOf(storage, ledgerId), ["a", "b", "c", "d"])
           assert.strictEqual(yield* tagOf(storage.append(fenced, bytes("x"))), "Fenced")
           assert.strictEqual(yield* tagOf(textsOf(storage, deleted)), "NoLedger")
