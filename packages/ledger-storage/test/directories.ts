@@ -29,6 +29,7 @@ export const using = <A, E, R>(
 export const logsOf = (directory: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(async () => {
     const names = (await Fs.readdir(Path.join(directory, "logs"))).filter((name) => name.endsWith(".log"))
-    const id = (name: string) => Number.parseInt(name, 16)
-    return names.toSorted((one, other) => id(one) - id(other)).map((name) => Path.join(directory, "logs", name))
+    return names.toSorted((one, other) => idOf(one) - idOf(other)).map((name) => Path.join(directory, "logs", name))
   })
+
+const idOf = (name: string): number => Number.parseInt(name, 16)
