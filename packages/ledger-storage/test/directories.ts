@@ -29,9 +29,7 @@ export const using = <A, E, R>(
 export const logsOf = (directory: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(async () => {
     const names = (await Fs.readdir(Path.join(directory, "logs"))).filter((name) => name.endsWith(".log"))
-    return names
-      .toSorted((one, other) => logIdOf(one) - logIdOf(other))
-      .map((name) => Path.join(directory, "logs", name))
+    return names.toSorted((one, other) => idOf(one) - idOf(other)).map((name) => Path.join(directory, "logs", name))
   })
 
-const logIdOf = (name: string): number => Number.parseInt(name, 16)
+const idOf = (name: string): number => Number.parseInt(name, 16)

@@ -174,4 +174,30 @@ describe("entries that were appended as buffered", () => {
       )
     }).pipe(Effect.scoped)
   )
+
+  it.effect("may be lost with the power, and the index has nothing of them then", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const image = yield* temporaryDirectory
+      yield* using(
+        directory,
+        (storage) =>
+          Effect.gen(function* () {
+            yield* storage.createLedger({ ledgerId: ledger(0) })
+            yield* append(storage, 10)
+            // The logs as they were synced last, beside an index that may have reached the disk later.
+            yield* copy(Path.join(directory, "logs"), Path.join(image, "logs"))
+            yield* storage.appendAll(ledger(0), [blob(20), blob(30)], { durability: "buffered" })
+            yield* copy(Path.join(directory, "index"), Path.join(image, "index"))
+          }),
+        { recentEntries: 0 }
+      )
+      yield* using(image, (storage) =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* sizesOf(storage, ledger(0)), [10])
+          assert.strictEqual(yield* storage.append(ledger(0), blob(21)), 1n)
+        })
+      )
+    }).pipe(Effect.scoped)
+  )
 })
