@@ -32,6 +32,7 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import * as Directory from "./internal/disk/directory.ts"
 import * as DiskBackend from "./internal/disk/DiskBackend.ts"
+import * as Rebuild from "./internal/rebuild/rebuild.ts"
 import * as Storage from "./internal/Storage.ts"
 import * as MemoryBackend from "./internal/memory/MemoryBackend.ts"
 import { defaults, resolve } from "./internal/options.ts"
@@ -368,6 +369,33 @@ export const layerConfig = (
   options: Config.Wrap<DirectoryOptions> = config
 ): Layer.Layer<LedgerStorage, LedgerStorageError | Config.ConfigError> =>
   Layer.unwrap(Effect.map(Config.unwrap(options), layerDirectory))
+
+/** How to rebuild an index. */
+export interface RebuildOptions extends Pick<DirectoryOptions, "directory" | "maxEntrySize"> {
+  /** Is told after each log. */
+  readonly onProgress?: ((progress: RebuildProgress) => Effect.Effect<void>) | undefined
+}
+
+/** How far a rebuild is. */
+export interface RebuildProgress {
+  /** How many logs have been read. */
+  readonly logs: number
+  /** How many there are. */
+  readonly ofLogs: number
+}
+
+/** What a rebuilt index holds. */
+export interface RebuildSummary {
+  readonly ledgers: number
+  readonly entries: bigint
+}
+
+/**
+ * Makes the index of a storage below a directory anew, from its logs alone: which ledgers exist, which are fenced, their
+ * entries, and nothing that was deleted. The one that is there is replaced once the new one is complete; a failure or a
+ * kill before leaves it as it is. `Locked` while the storage has an owner.
+ */
+export const rebuild: (options: RebuildOptions) => Effect.Effect<RebuildSummary, LedgerStorageError> = Rebuild.rebuild
 
 /** Provides a storage in memory: the same contract with nothing on disk, gone with its scope. For tests. */
 export const layerMemory: Layer.Layer<LedgerStorage> = Layer.effect(

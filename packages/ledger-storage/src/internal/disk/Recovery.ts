@@ -104,10 +104,14 @@ const checkLogs = (
     if (first !== undefined) yield* beginningOf(parts, storageId, first)
   })
 
+/** Whose a log is; `undefined` if it ends before it says so. */
+export const storageIdOf = (parts: Parts, log: LogSummary): Answer<Uint8Array | undefined> =>
+  Effect.map(beginningOf(parts, undefined, log), (beginning) => beginning?.storageId)
+
 /** What a log begins with; `undefined` if it ends before that, because a crash has cut it off. */
 const beginningOf = (
   parts: Parts,
-  storageId: Uint8Array,
+  storageId: Uint8Array | undefined,
   { id, sealed }: LogSummary
 ): Answer<LedgerRecord.Log | undefined> =>
   Effect.gen(function* () {
@@ -121,7 +125,7 @@ const beginningOf = (
       const problem = `${nameOf(id)} in ${entryLog.directory} does not begin with the record of a storage: it is another's, or damaged`
       return yield* Effect.fail(LedgerStorageError.corruption(problem, where))
     }
-    if (!equal(record.storageId, storageId)) {
+    if (storageId !== undefined && !equal(record.storageId, storageId)) {
       const problem = `${nameOf(id)} in ${entryLog.directory} is of another storage than the index at ${index.path}`
       return yield* Effect.fail(needsRebuild(problem, where))
     }
@@ -129,7 +133,7 @@ const beginningOf = (
   })
 
 /** Applies what happened in a log from the mark on. */
-const replayLog = (parts: Parts, replay: Replay, storageId: Uint8Array, log: LogSummary): Answer<void> =>
+export const replayLog = (parts: Parts, replay: Replay, storageId: Uint8Array, log: LogSummary): Answer<void> =>
   Effect.gen(function* () {
     const beginning = yield* beginningOf(parts, storageId, log)
     if (beginning === undefined || beginning.copies) return
