@@ -38,28 +38,30 @@ const everything = (directory: string) =>
   )
 
 describe("a rebuild", () => {
-  it.effect.each(["missing", "present"])("makes the ledgers and entries anew, and nothing of the deleted ones: %s", (old) =>
-    Effect.gen(function* () {
-      const directory = yield* filled
-      const before = yield* everything(directory)
-      if (old === "missing") yield* Effect.promise(() => Fs.rm(Path.join(directory, "index"), { recursive: true }))
-      const told: Array<LedgerStorage.RebuildProgress> = []
-      const summary = yield* LedgerStorage.rebuild({
-        directory,
-        onProgress: (progress) => Effect.sync(() => told.push(progress))
-      })
-      assert.deepStrictEqual(summary, { ledgers: 2, entries: 4n })
-      assert.deepStrictEqual(told.at(-1), { logs: told.length, ofLogs: told.length })
-      assert.deepStrictEqual(yield* everything(directory), before)
-      yield* using(directory, (storage) =>
-        Effect.gen(function* () {
-          assert.strictEqual(yield* tagOf(storage.createLedger({ ledgerId: ledger(9) })), "LedgerExists")
-          assert.strictEqual((yield* storage.createLedger()).ledgerId, 10n)
-          assert.deepStrictEqual(yield* Stream.runCollect(storage.check()), [])
+  it.effect.each(["missing", "present"])(
+    "makes the ledgers and entries anew, and nothing of the deleted ones: %s",
+    (old) =>
+      Effect.gen(function* () {
+        const directory = yield* filled
+        const before = yield* everything(directory)
+        if (old === "missing") yield* Effect.promise(() => Fs.rm(Path.join(directory, "index"), { recursive: true }))
+        const told: Array<LedgerStorage.RebuildProgress> = []
+        const summary = yield* LedgerStorage.rebuild({
+          directory,
+          onProgress: (progress) => Effect.sync(() => told.push(progress))
         })
-      )
-      assert.deepStrictEqual((yield* Effect.promise(() => Fs.readdir(directory))).toSorted(), ["index", "logs"])
-    }).pipe(Effect.scoped)
+        assert.deepStrictEqual(summary, { ledgers: 2, entries: 4n })
+        assert.deepStrictEqual(told.at(-1), { logs: told.length, ofLogs: told.length })
+        assert.deepStrictEqual(yield* everything(directory), before)
+        yield* using(directory, (storage) =>
+          Effect.gen(function* () {
+            assert.strictEqual(yield* tagOf(storage.createLedger({ ledgerId: ledger(9) })), "LedgerExists")
+            assert.strictEqual((yield* storage.createLedger()).ledgerId, 10n)
+            assert.deepStrictEqual(yield* Stream.runCollect(storage.check()), [])
+          })
+        )
+        assert.deepStrictEqual((yield* Effect.promise(() => Fs.readdir(directory))).toSorted(), ["index", "logs"])
+      }).pipe(Effect.scoped)
   )
 
   it.effect("is refused while the storage has an owner", () =>
