@@ -6,6 +6,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope, Stream } from "effect"
+import { unreadableCauses } from "@effect-bookie/testing/hostile"
 import * as Fs from "node:fs"
 import { EntryLog, EntryLogError, Location } from "../src/index.ts"
 import * as Fixtures from "@effect-bookie/testing/bookkeeperLogs"
@@ -249,27 +250,7 @@ function fail(): never {
   throw new Error("not for you")
 }
 
-const throwing = (name: string, carried: object = {}) =>
-  Object.defineProperty({ ...carried }, name, {
-    get: () => {
-      throw revoked()
-    }
-  })
-
-const revoked = () => {
-  const { proxy, revoke } = Proxy.revocable({}, {})
-  revoke()
-  return proxy
-}
-
-/** What no property can be read of, or not the one that would tell, and what only looks like an error of ours. */
-const untouchable: ReadonlyArray<unknown> = [
-  revoked(),
-  ...["_tag", "message", "code", "syscall", "cause"].map((name) => throwing(name)),
-  throwing("reason", { _tag: "EntryLogError" }),
-  throwing("cause", { message: "Batch was not applied" }),
-  Object.assign(Object.create(null), { _tag: "EntryLogError", reason: 5 })
-]
+const untouchable = unreadableCauses("EntryLogError")
 
 describe("what is thrown and cannot be read", () => {
   it("is an IOError, and is never thrown on", () => {

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { unreadableCauses } from "@effect-bookie/testing/hostile"
 import { runInNewContext } from "node:vm"
 import { LedgerStorageError } from "@effect-bookie/ledger-storage"
 import { ledger } from "./support.ts"
@@ -25,27 +26,7 @@ const all: ReadonlyArray<LedgerStorageError.LedgerStorageError> = [
   LedgerStorageError.fromSystem(withCode("EIO"), where)
 ]
 
-const throwing = (name: string, carried: object = {}) =>
-  Object.defineProperty({ ...carried }, name, {
-    get: () => {
-      throw revoked()
-    }
-  })
-
-const revoked = () => {
-  const { proxy, revoke } = Proxy.revocable({}, {})
-  revoke()
-  return proxy
-}
-
-/** What no property can be read of, or not the one that would tell, and what only looks like an error of ours. */
-const unreadable: ReadonlyArray<unknown> = [
-  revoked(),
-  ...["_tag", "message", "code", "syscall", "cause"].map((name) => throwing(name)),
-  throwing("reason", { _tag: "LedgerStorageError" }),
-  throwing("cause", { message: "Batch was not applied" }),
-  Object.assign(Object.create(null), { _tag: "LedgerStorageError", reason: 5 })
-]
+const unreadable = unreadableCauses("LedgerStorageError")
 
 describe("LedgerStorageError", () => {
   it("every reason says which operation failed, on which storage, and what to do", () => {

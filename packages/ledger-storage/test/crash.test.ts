@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import * as Path from "node:path"
 import { entry, ledger, text } from "./support.ts"
 import { temporaryDirectory, using } from "./directories.ts"
-import { startCommand } from "./program.ts"
+import { startCommand } from "@effect-bookie/testing/process"
 import { payloadOf } from "./programs/payloads.ts"
 
 /** What a program has printed, by ledger. */

@@ -1,32 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { unreadableCauses } from "@effect-bookie/testing/hostile"
 import { RocksDBError } from "@effect-bookie/rocksdb"
 
 const where = { operation: "open", path: "/data/database" }
 
 const withCode = (message: string, code: string) => Object.assign(new Error(message), { code })
 
-const throwing = (name: string, carried: object = {}) =>
-  Object.defineProperty({ ...carried }, name, {
-    get: () => {
-      throw revoked()
-    }
-  })
-
-const revoked = () => {
-  const { proxy, revoke } = Proxy.revocable({}, {})
-  revoke()
-  return proxy
-}
-
-/** What no property can be read of, or not the one that would tell, and what only looks like an error of ours. */
-const unreadable: ReadonlyArray<unknown> = [
-  revoked(),
-  ...["_tag", "message", "code", "syscall", "cause"].map((name) => throwing(name)),
-  throwing("reason", { _tag: "RocksDBError" }),
-  throwing("cause", { message: "Batch was not applied" }),
-  Object.assign(Object.create(null), { _tag: "RocksDBError", reason: 5 })
-]
+const unreadable = unreadableCauses("RocksDBError")
 
 /** Texts as the bindings and the operating system report them. */
 const reports: ReadonlyArray<readonly [RocksDBError.Reason["_tag"], Error]> = [
